@@ -1,0 +1,1 @@
+"""What dealerships do and how they are judged; no GraphQL, HTTP or queue imports."""

@@ -1,0 +1,1 @@
+"""Comparing the stores of a group fairly."""

@@ -1,0 +1,1 @@
+"""Follow-up calls 回访 and recovery tasks."""

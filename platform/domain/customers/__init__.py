@@ -1,0 +1,1 @@
+"""Customers 客户, vehicles 车辆, consent."""

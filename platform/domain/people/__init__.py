@@ -1,0 +1,1 @@
+"""Employees 员工, teams, position history."""

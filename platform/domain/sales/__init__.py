@@ -1,0 +1,1 @@
+"""Sales orders 销售订单 from signature to delivery."""

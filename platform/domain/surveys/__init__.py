@@ -1,0 +1,1 @@
+"""Survey templates, invitations, responses 满意度调查."""

@@ -1,0 +1,1 @@
+"""Repair orders 维修工单, labour, parts, attendance."""

@@ -1,0 +1,1 @@
+"""The GraphQL door: the schema, and resolvers that translate and nothing else."""

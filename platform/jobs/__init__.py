@@ -1,0 +1,1 @@
+"""The queue door: actors that call an action and nothing else."""

@@ -1,0 +1,1 @@
+"""The HTTP door for people: staff pages and the public survey page."""

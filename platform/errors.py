@@ -1,17 +1,17 @@
 """The error tree. An error carries a stable code and data; words for people are made at the doors.
 
-    ForecourtError
-    ├── Refused            a rule says no: shown to the caller as a ``userError`` with this code
-    │   ├── Invalid        input that cannot be understood; says where (``path``)
-    │   ├── StaleVersion   somebody changed the row since the caller read it
-    │   └── WrongState     the transition does not exist from the present state
-    ├── NotFound           the row does not exist *for this actor* (never says which of the two)
-    ├── Forbidden          the actor sees the thing but may not do this to it
-    ├── Unauthenticated    nobody is signed in, or the token is not valid
-    ├── Throttled          too many requests; ``retry_after`` seconds
-    └── Fault              something broke that the caller did not cause
-        ├── Unavailable    a store or the database cannot answer now
-        └── Misconfigured  a setting or the server's set-up is wrong; says what to do
+ForecourtError
+├── Refused            a rule says no: shown to the caller as a ``userError`` with this code
+│   ├── Invalid        input that cannot be understood; says where (``path``)
+│   ├── StaleVersion   somebody changed the row since the caller read it
+│   └── WrongState     the transition does not exist from the present state
+├── NotFound           the row does not exist *for this actor* (never says which of the two)
+├── Forbidden          the actor sees the thing but may not do this to it
+├── Unauthenticated    nobody is signed in, or the token is not valid
+├── Throttled          too many requests; ``retry_after`` seconds
+└── Fault              something broke that the caller did not cause
+    ├── Unavailable    a store or the database cannot answer now
+    └── Misconfigured  a setting or the server's set-up is wrong; says what to do
 """
 
 from typing import Any

@@ -1,0 +1,51 @@
+"""Typed settings, from environment variables `FORECOURT_*`. The only place that reads the environment."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Everything an operator may set. Each field is the variable `FORECOURT_<NAME>`."""
+
+    model_config = SettingsConfigDict(env_prefix="FORECOURT_", extra="ignore", frozen=True)
+
+    home: Path = Field(
+        default=Path(".forecourt"), description="Folder of the embedded server, secrets, mail and SMS files."
+    )
+    database_url: SecretStr | None = Field(
+        default=None, description="PostgreSQL 15 to 18; empty = the embedded server."
+    )
+    master_secret: SecretStr | None = Field(
+        default=None, description="Passwords of group logins and data keys derive from it."
+    )
+    owner_password: SecretStr | None = Field(
+        default=None, description="Of forecourt_owner; only for migrations and provisioning."
+    )
+    hardening: Literal["full", "reduced"] = Field(
+        default="full", description="'reduced' starts without a superuser's REVOKEs."
+    )
+    transaction_pooling: bool = Field(
+        default=False, description="PgBouncer in transaction mode: no prepared statements."
+    )
+    statement_timeout_ms: int = Field(default=15_000, ge=100)
+    pool_size: int = Field(default=5, ge=1, le=100, description="Connections per group login and process.")
+    broker: Literal["postgresql", "rabbitmq", "redis"] = "postgresql"
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    public_url: str = Field(default="http://127.0.0.1:8000", description="How customers reach the survey page.")
+    smtp_url: str | None = Field(
+        default=None, description="smtp://user:password@host:port; empty = mail is written to files."
+    )
+    mail_from: str = "survey@forecourt.invalid"
+    lease_seconds: float = Field(default=30.0, gt=0)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process."""
+    return Settings()

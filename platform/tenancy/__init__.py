@@ -1,1 +1,1 @@
-"""Which group, which store, which role: roles, one transaction, provisioning, the embedded server, the queue, the reader."""
+"""Group, store and role: database roles, one transaction, provisioning, the embedded server, the queue, the reader."""

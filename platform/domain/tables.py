@@ -1,0 +1,29 @@
+"""Every table of Forecourt, imported so that the metadata of `tenancy/base.py` is whole (migrations, provisioning)."""
+
+from ..tenancy import control as _control
+from . import feed as _feed
+from .benchmark import model as _benchmark
+from .care import model as _care
+from .complaints import model as _complaints
+from .customers import model as _customers
+from .evaluation import model as _evaluation
+from .interchange import model as _interchange
+from .people import model as _people
+from .sales import model as _sales
+from .surveys import model as _surveys
+from .workshop import model as _workshop
+
+MODULES = (
+    _benchmark,
+    _care,
+    _complaints,
+    _control,
+    _customers,
+    _evaluation,
+    _feed,
+    _interchange,
+    _people,
+    _sales,
+    _surveys,
+    _workshop,
+)

@@ -1,0 +1,84 @@
+"""Who asks. Everything that depends on the asker goes through an `Actor`; there is no ambient user."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Self
+from uuid import UUID
+
+from ..errors import Forbidden, NotFound
+from .roles import PERMISSIONS, ROLES, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A role at one store, or of the group when `store_id` is None; `employee_id` is the person there."""
+
+    role: str
+    store_id: UUID | None
+    employee_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """An authenticated person, machine or the system itself, inside one group.
+
+    `key` is a stable id for audit and change feed (`account:<uuid>` or `system:<job>`).
+    """
+
+    key: str
+    name: str
+    group_id: UUID
+    account_id: UUID | None = None
+    memberships: tuple[Membership, ...] = field(default=())
+    system: bool = False
+    language: str = "zh-CN"
+
+    @classmethod
+    def for_system(cls, job: str, group_id: UUID) -> Self:
+        """The product itself, running a job: every permission, named in the audit."""
+        return cls(key=f"system:{job}", name=job, group_id=group_id, system=True)
+
+    def memberships_at(self, store_id: UUID | None) -> Iterable[Membership]:
+        """Memberships that count at a store (its own), or of the group when None."""
+        return (item for item in self.memberships if item.store_id == store_id)
+
+    def scope(self, permission: str, store_id: UUID | None) -> Scope | None:
+        """The widest scope in which the actor holds `permission` at a store (None: of the group); None when not at all."""
+        if permission not in PERMISSIONS:
+            raise KeyError(permission)
+        if self.system:
+            return Scope.GROUP if store_id is None else Scope.STORE
+        held = [
+            ROLES[item.role][permission] for item in self.memberships_at(store_id) if permission in ROLES[item.role]
+        ]
+        return max(held, default=None)
+
+    def can(self, permission: str, store_id: UUID | None) -> bool:
+        """Does the actor hold the permission there, in any scope?"""
+        return self.scope(permission, store_id) is not None
+
+    def require(self, permission: str, store_id: UUID | None) -> Scope:
+        """The scope, or an error.
+
+        Raises:
+            NotFound: the store is none of the actor's (it does not exist for them).
+            Forbidden: it is, but they may not do this there.
+        """
+        scope = self.scope(permission, store_id)
+        if scope is not None:
+            return scope
+        if store_id is not None and not self.sees_store(store_id):
+            raise NotFound("no such store")
+        raise Forbidden(f"this needs the permission {permission}", permission=permission)
+
+    def sees_store(self, store_id: UUID) -> bool:
+        """Does the store exist for this actor: by a membership there, or because HQ sees the group's stores?"""
+        return self.system or any(self.memberships_at(store_id)) or self.can("tenancy:group:read", None)
+
+    def employees_at(self, store_id: UUID) -> frozenset[UUID]:
+        """The employees this actor is at a store (own rows)."""
+        return frozenset(item.employee_id for item in self.memberships_at(store_id) if item.employee_id is not None)
+
+    def store_ids(self) -> frozenset[UUID]:
+        """Stores of the memberships; HQ sees more through the group's control rows."""
+        return frozenset(item.store_id for item in self.memberships if item.store_id is not None)

@@ -1,0 +1,232 @@
+"""Who may do what: one table, which is documentation, code and test oracle at once (domain section 2).
+
+A permission is ``area:thing:verb``. A role holds it with a scope:
+
+    OWN         rows about the person (own deliveries, own card)
+    TEAM        rows about people whom the person leads, and own rows
+    DEPARTMENT  rows of the person's department
+    STORE       every row of the store
+    GROUP       the group's control rows, and the aggregates of all its stores
+
+A membership of a store gives its role there only. A membership without a store is of the group (HQ).
+"""
+
+from collections.abc import Mapping
+from enum import IntEnum
+from types import MappingProxyType
+
+
+class Scope(IntEnum):
+    """How far a permission reaches; a wider scope contains the narrower ones."""
+
+    OWN = 1
+    TEAM = 2
+    DEPARTMENT = 3
+    STORE = 4
+    GROUP = 5
+
+
+#: Every permission with its meaning, alphabetised. `docs/roles.md` is made from it.
+PERMISSIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "accounts:account:manage": "create accounts, give and take memberships",
+        "accounts:account:read": "list the group's accounts and memberships",
+        "audit:event:read": "read the audit",
+        "benchmark:result:read": "read the group's benchmark with the stores' names",
+        "benchmark:share:read": "read the own store's place and the anonymous distribution",
+        "care:call:log": "record a call",
+        "care:call:read": "read calls",
+        "care:task:close": "close a follow-up task with evidence",
+        "care:task:read": "read follow-up tasks",
+        "complaints:complaint:acknowledge": "acknowledge a complaint",
+        "complaints:complaint:file": "record a complaint or enquiry",
+        "complaints:complaint:read": "read complaints",
+        "complaints:validity:rule": "rule whether a complaint is valid",
+        "customers:contact:reveal": "see a full phone number or address; every time is audited",
+        "customers:contact:write": "add or change a phone number or address",
+        "customers:customer:read": "read customers with masked contact data",
+        "evaluation:appeal:decide": "decide an appeal",
+        "evaluation:appeal:file": "appeal against a ledger entry",
+        "evaluation:appeal:read": "read appeals",
+        "evaluation:kpi:read": "read KPI values and the records behind them",
+        "evaluation:ledger:read": "read the deductions ledger",
+        "evaluation:month:close": "close a month of the group",
+        "evaluation:run:approve": "approve the proposed results of a month",
+        "evaluation:run:publish": "publish approved results to staff",
+        "evaluation:run:read": "read the evaluation runs of a store",
+        "evaluation:scheme:approve": "activate a scheme version somebody else wrote",
+        "evaluation:scheme:read": "read the evaluation schemes",
+        "evaluation:scheme:write": "write a new scheme version",
+        "evaluation:scorecard:read": "read scorecards",
+        "interchange:batch:read": "read import reports",
+        "interchange:export:import": "import a store's export",
+        "jobs:dead:read": "list jobs that failed for good",
+        "jobs:dead:replay": "replay jobs that failed for good",
+        "people:employee:read": "read employees, teams, positions",
+        "sales:order:read": "read sales orders and vehicles",
+        "surveys:invitation:read": "read invitations (who was asked, when, why not)",
+        "surveys:response:read": "read single responses",
+        "surveys:response:rule": "clear or void a quarantined response",
+        "surveys:template:publish": "publish a questionnaire version",
+        "surveys:template:read": "read questionnaires",
+        "tenancy:group:read": "see the group and its stores",
+        "tenancy:setting:read": "read configuration",
+        "tenancy:setting:write": "change configuration",
+        "workshop:order:read": "read repair orders, labour, parts, attendance",
+    }
+)
+
+_OWN, _TEAM, _DEPT, _STORE, _GROUP = Scope.OWN, Scope.TEAM, Scope.DEPARTMENT, Scope.STORE, Scope.GROUP
+
+_EVERYBODY = {
+    "benchmark:share:read": _STORE,
+    "evaluation:appeal:file": _OWN,
+    "evaluation:appeal:read": _OWN,
+    "evaluation:ledger:read": _OWN,
+    "evaluation:scheme:read": _STORE,
+    "evaluation:scorecard:read": _OWN,
+    "people:employee:read": _STORE,
+    "tenancy:group:read": _STORE,
+    "surveys:template:read": _STORE,
+}
+_SALES = _EVERYBODY | {
+    "care:call:log": _OWN,
+    "care:call:read": _OWN,
+    "care:task:close": _OWN,
+    "care:task:read": _OWN,
+    "complaints:complaint:file": _STORE,
+    "customers:customer:read": _OWN,
+    "sales:order:read": _OWN,
+}
+_SALES_LEAD = _SALES | {
+    "care:call:read": _TEAM,
+    "care:task:close": _TEAM,
+    "care:task:read": _TEAM,
+    "complaints:complaint:read": _TEAM,
+    "customers:customer:read": _TEAM,
+    "evaluation:kpi:read": _STORE,
+    "evaluation:ledger:read": _TEAM,
+    "evaluation:scorecard:read": _TEAM,
+    "sales:order:read": _TEAM,
+    "surveys:invitation:read": _TEAM,
+    "surveys:response:read": _TEAM,
+}
+_SERVICE = _EVERYBODY | {
+    "complaints:complaint:file": _STORE,
+    "customers:customer:read": _STORE,
+    "workshop:order:read": _STORE,
+}
+_CUSTOMER_SERVICE = _EVERYBODY | {
+    "care:call:log": _STORE,
+    "care:call:read": _STORE,
+    "care:task:close": _STORE,
+    "care:task:read": _STORE,
+    "complaints:complaint:acknowledge": _STORE,
+    "complaints:complaint:file": _STORE,
+    "complaints:complaint:read": _STORE,
+    "customers:contact:reveal": _STORE,
+    "customers:contact:write": _STORE,
+    "customers:customer:read": _STORE,
+    "sales:order:read": _STORE,
+    "surveys:invitation:read": _STORE,
+    "surveys:response:read": _STORE,
+    "workshop:order:read": _STORE,
+}
+_STORE_MANAGEMENT = _CUSTOMER_SERVICE | {
+    "audit:event:read": _STORE,
+    "evaluation:appeal:decide": _STORE,
+    "evaluation:appeal:read": _STORE,
+    "evaluation:kpi:read": _STORE,
+    "evaluation:ledger:read": _STORE,
+    "evaluation:run:approve": _STORE,
+    "evaluation:run:publish": _STORE,
+    "evaluation:run:read": _STORE,
+    "evaluation:scorecard:read": _STORE,
+    "interchange:batch:read": _STORE,
+    "interchange:export:import": _STORE,
+    "surveys:response:rule": _STORE,
+    "tenancy:setting:read": _STORE,
+}
+_HQ = {
+    "benchmark:result:read": _GROUP,
+    "evaluation:scheme:read": _GROUP,
+    "surveys:template:read": _GROUP,
+    "tenancy:group:read": _GROUP,
+    "tenancy:setting:read": _GROUP,
+}
+
+#: role → permission → scope. HQ roles read aggregates; drilling down to persons needs a membership of the store.
+ROLES: Mapping[str, Mapping[str, Scope]] = MappingProxyType(
+    {
+        "SALES_CONSULTANT": _SALES,
+        "SALES_ASSISTANT": _SALES,
+        "SALES_SUPERVISOR": _SALES_LEAD,
+        "SALES_MANAGER": {
+            permission: (_DEPT if scope == _TEAM else scope) for permission, scope in _SALES_LEAD.items()
+        },
+        "SERVICE_ADVISOR": _SERVICE,
+        "TECHNICIAN": {name: scope for name, scope in _SERVICE.items() if name != "customers:customer:read"},
+        "WORKSHOP_CONTROLLER": _SERVICE,
+        "PARTS_CLERK": {name: scope for name, scope in _SERVICE.items() if name != "customers:customer:read"},
+        "SERVICE_MANAGER": _SERVICE
+        | {
+            "complaints:complaint:read": _DEPT,
+            "evaluation:kpi:read": _STORE,
+            "evaluation:scorecard:read": _DEPT,
+            "surveys:invitation:read": _DEPT,
+            "surveys:response:read": _DEPT,
+        },
+        "CS_AGENT": _CUSTOMER_SERVICE,
+        "CS_MANAGER": _CUSTOMER_SERVICE
+        | {
+            "complaints:validity:rule": _STORE,
+            "evaluation:kpi:read": _STORE,
+            "surveys:response:rule": _STORE,
+        },
+        "STORE_GM": _STORE_MANAGEMENT,
+        "HQ_ANALYST": _HQ,
+        "HQ_QUALITY": _HQ
+        | {
+            "evaluation:month:close": _GROUP,
+            "evaluation:scheme:write": _GROUP,
+            "jobs:dead:read": _GROUP,
+            "jobs:dead:replay": _GROUP,
+            "surveys:template:publish": _GROUP,
+            "tenancy:setting:write": _GROUP,
+        },
+        "HQ_DIRECTOR": _HQ
+        | {
+            "audit:event:read": _GROUP,
+            "evaluation:month:close": _GROUP,
+            "evaluation:scheme:approve": _GROUP,
+        },
+        "GROUP_ADMIN": {
+            "accounts:account:manage": _GROUP,
+            "accounts:account:read": _GROUP,
+            "jobs:dead:read": _GROUP,
+            "jobs:dead:replay": _GROUP,
+            "tenancy:group:read": _GROUP,
+            "tenancy:setting:read": _GROUP,
+            "tenancy:setting:write": _GROUP,
+        },
+        "INTERNAL_AUDIT": {
+            "accounts:account:read": _GROUP,
+            "audit:event:read": _STORE,
+            "evaluation:kpi:read": _STORE,
+            "evaluation:ledger:read": _STORE,
+            "evaluation:run:read": _STORE,
+            "evaluation:scheme:read": _GROUP,
+            "evaluation:scorecard:read": _STORE,
+            "people:employee:read": _STORE,
+            "tenancy:group:read": _STORE,
+        },
+        "INTEGRATOR": {
+            "interchange:batch:read": _STORE,
+            "interchange:export:import": _STORE,
+            "tenancy:group:read": _STORE,
+        },
+    }
+)
+
+#: Roles that a membership of the whole group may carry; the others need a store.
+GROUP_ROLES = frozenset({"HQ_ANALYST", "HQ_QUALITY", "HQ_DIRECTOR", "GROUP_ADMIN", "INTERNAL_AUDIT"})

@@ -51,6 +51,10 @@ class Actor:
         held = [
             ROLES[item.role][permission] for item in self.memberships_at(store_id) if permission in ROLES[item.role]
         ]
+        if store_id is not None:
+            # What HQ holds for the group reaches into every store of it; what it holds per store does not.
+            group_wide = (ROLES[item.role].get(permission) for item in self.memberships_at(None))
+            held += [Scope.STORE for scope in group_wide if scope == Scope.GROUP]
         return max(held, default=None)
 
     def can(self, permission: str, store_id: UUID | None) -> bool:

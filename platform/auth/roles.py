@@ -6,7 +6,7 @@ A permission is ``area:thing:verb``. A role holds it with a scope:
     TEAM        rows about people whom the person leads, and own rows
     DEPARTMENT  rows of the person's department
     STORE       every row of the store
-    GROUP       the group's control rows, and the aggregates of all its stores
+    GROUP       the group's control rows, and the same thing in every store of the group (aggregates, not persons)
 
 A membership of a store gives its role there only. A membership without a store is of the group (HQ).
 """
@@ -149,7 +149,10 @@ _STORE_MANAGEMENT = _CUSTOMER_SERVICE | {
 }
 _HQ = {
     "benchmark:result:read": _GROUP,
+    "evaluation:kpi:read": _GROUP,
+    "evaluation:run:read": _GROUP,
     "evaluation:scheme:read": _GROUP,
+    "interchange:batch:read": _GROUP,
     "surveys:template:read": _GROUP,
     "tenancy:group:read": _GROUP,
     "tenancy:setting:read": _GROUP,

@@ -38,6 +38,7 @@ class Store(ControlTable):
     __table_args__ = (
         UniqueConstraint("group_id", "code"),
         CheckConstraint(one_of("state", *STORE_STATES), name="state"),
+        CheckConstraint(one_of("status", "ACTIVE", "SUSPENDED", "CLOSING"), name="status"),
         CheckConstraint("grade is null or " + one_of("grade", "A", "B", "C"), name="grade"),
     )
 
@@ -51,6 +52,8 @@ class Store(ControlTable):
     city_tier: Mapped[int | None]
     opened_on: Mapped[date | None]
     time_zone: Mapped[str]
+    #: how the store trades, as the group says (only ACTIVE stores are compared); `state` is the tenant's life cycle
+    status: Mapped[str] = mapped_column(server_default="ACTIVE")
     state: Mapped[str] = mapped_column(server_default="PROVISIONING")
     revision: Mapped[str] = mapped_column(server_default="")
     public_id: Mapped[str] = mapped_column(unique=True)

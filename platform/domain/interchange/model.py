@@ -4,11 +4,29 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ...tenancy.base import StoreTable
+from ...tenancy.base import ControlTable, Id, StoreTable
 from ...tenancy.columns import Recorded, to, words
+
+
+class GroupImport(ControlTable):
+    """One import of a group's folder: what group.csv and stores.csv said, and which stores came along."""
+
+    __tablename__ = "group_import"
+
+    id: Mapped[Id]
+    group_id: Mapped[UUID] = mapped_column(ForeignKey("control.dealer_group.id"), index=True)
+    exported_at: Mapped[datetime]
+    covers_from: Mapped[str]
+    covers_to: Mapped[str]
+    #: findings of stores.csv: file, line, column, code
+    group_errors: Mapped[list[Any]]
+    #: store code → NO_EXPORT, or the batch's id
+    stores: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+    created_by: Mapped[str]
 
 
 class ImportBatch(StoreTable, Recorded):

@@ -1,0 +1,62 @@
+# `make demo` and `make test` need only python3, pip and make. `make help` lists the rest.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+FORECOURT_HOME ?= .forecourt
+export FORECOURT_HOME
+
+.PHONY: help setup dev demo up test lint proof schema lock base-migration clean bench
+
+help:  ## What each target does
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
+
+# Debian's python3 has neither ensurepip nor leave to install system-wide: an empty venv, filled from outside.
+$(VENV)/bin/python:
+	$(PYTHON) -m venv --without-pip $(VENV)
+
+$(VENV)/.runtime: requirements.lock pyproject.toml | $(VENV)/bin/python
+	$(PYTHON) -m pip --python $(BIN)/python install -q --disable-pip-version-check --root-user-action=ignore --require-hashes -r requirements.lock
+	$(PYTHON) -m pip --python $(BIN)/python install -q --disable-pip-version-check --root-user-action=ignore --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
+	$(PYTHON) -m pip --python $(BIN)/python install -q --disable-pip-version-check --root-user-action=ignore --require-hashes -r requirements-dev.lock
+	@touch $@
+
+setup: $(VENV)/.runtime  ## Install into .venv, nothing else
+
+dev: $(VENV)/.dev  ## Install what tests and gates need
+
+demo: setup  ## Set up everything, close a real month, serve until Ctrl-C
+	@$(BIN)/forecourt demo $(ARGS)
+
+up: setup  ## Start the server, API, workers and scheduler
+	@$(BIN)/forecourt up $(ARGS)
+
+test: dev  ## Every test that needs nothing but this folder
+	$(BIN)/python -m pytest -q -m "not proof and not browser and not debian_pg" $(ARGS)
+
+lint: dev  ## Style, types, floors, lock files, house rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m infra.house_rules
+
+proof: dev  ## The long versions: kills, 200 stores, restarts, browser, PostgreSQL 15 (a skip is for strangers' machines)
+	$(BIN)/python -m pytest -q -rs $(ARGS)
+
+schema: setup  ## Write schema.graphql
+	$(BIN)/forecourt schema export > schema.graphql
+
+lock: dev  ## Resolve requirements/*.in into the two lock files (hashes, no address)
+	$(BIN)/uv pip compile -q --generate-hashes --universal --no-header --no-annotate --python-version 3.11 requirements/runtime.in -o requirements.lock
+	$(BIN)/uv pip compile -q --generate-hashes --universal --no-header --no-annotate --python-version 3.11 requirements/runtime.in requirements/dev.in -o requirements-dev.lock
+
+base-migration: dev  ## Regenerate the base revisions from the models (only until the first release)
+	$(BIN)/python migrations/make_base.py
+
+clean:  ## Remove what this folder's commands made
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache

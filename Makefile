@@ -43,7 +43,7 @@ lint: dev  ## Style, types, floors, lock files, house rules
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m infra.house_rules
+	$(BIN)/python infra/house_rules.py
 
 proof: dev  ## The long versions: kills, 200 stores, restarts, browser, PostgreSQL 15 (a skip is for strangers' machines)
 	$(BIN)/python -m pytest -q -rs $(ARGS)

@@ -39,4 +39,10 @@ class Recorded:
     updated_by: Mapped[str] = mapped_column(server_default="system")
 
 
-__all__ = ["Amount", "Recorded", "month_check", "to", "words"]
+class Imported:
+    """A row that an export may bring. `source_hash` is a keyed hash of the export's cells: equal means unchanged."""
+
+    source_hash: Mapped[bytes | None]
+
+
+__all__ = ["Amount", "Imported", "Recorded", "month_check", "to", "words"]

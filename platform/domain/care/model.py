@@ -7,7 +7,7 @@ from sqlalchemy import Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ...tenancy.base import StoreTable
-from ...tenancy.columns import Recorded, to, words
+from ...tenancy.columns import Imported, Recorded, to, words
 
 CALL_KINDS = ("DELIVERY_CALL", "CARE_CALL", "RECOVERY", "SERVICE_FOLLOWUP")
 CALL_RESULTS = ("OK", "NO_ANSWER", "REFUSED", "INVALID_NUMBER", "SOLVED", "NOT_SOLVED")
@@ -15,7 +15,7 @@ TASK_KINDS = ("DELIVERY_CALL", "CARE_CALL_72H", "RECOVERY", "HOME_VISIT", "SERVI
 TASK_STATES = ("PLANNED", "OPEN", "OVERDUE", "DONE_ON_TIME", "DONE_LATE", "UNREACHABLE", "CANCELLED")
 
 
-class Call(StoreTable, Recorded):
+class Call(StoreTable, Recorded, Imported):
     """A call 回访电话 that somebody made to a customer."""
 
     __tablename__ = "call"

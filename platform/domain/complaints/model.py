@@ -7,7 +7,7 @@ from sqlalchemy import UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ...tenancy.base import StoreTable
-from ...tenancy.columns import Recorded, to, words
+from ...tenancy.columns import Imported, Recorded, to, words
 
 COMPLAINT_KINDS = (
     "PRODUCT",
@@ -23,7 +23,7 @@ COMPLAINT_KINDS = (
 )
 
 
-class Complaint(StoreTable, Recorded):
+class Complaint(StoreTable, Recorded, Imported):
     """A complaint 投诉 or enquiry 咨询. Validity 有效性 is ruled by a person; only VALID costs points (requirement 88)."""
 
     __tablename__ = "complaint"

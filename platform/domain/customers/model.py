@@ -7,10 +7,10 @@ from sqlalchemy import Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ...tenancy.base import StoreTable
-from ...tenancy.columns import Recorded, to, words
+from ...tenancy.columns import Imported, Recorded, to, words
 
 
-class Customer(StoreTable, Recorded):
+class Customer(StoreTable, Recorded, Imported):
     """A customer 客户: a person or an organisation. NULL consent means: never asked."""
 
     __tablename__ = "customer"
@@ -60,7 +60,7 @@ class ConsentEvent(StoreTable):
     at: Mapped[datetime]
 
 
-class Vehicle(StoreTable, Recorded):
+class Vehicle(StoreTable, Recorded, Imported):
     """A vehicle 车辆 by its VIN 车架号. A wrong check digit is stored, not refused: some imports fail it."""
 
     __tablename__ = "vehicle"

@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, tex
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ...tenancy.base import ControlTable, Id, StoreTable
-from ...tenancy.columns import Amount, Recorded, month_check, to, words
+from ...tenancy.columns import Amount, Imported, Recorded, month_check, to, words
 
 RUN_STATES = ("REVIEW", "APPROVED", "PUBLISHED", "SUPERSEDED")
 ENTRY_STATES = ("PROPOSED", "POSTED", "REVERSED", "REJECTED")
@@ -35,7 +35,7 @@ class Scheme(ControlTable):
     approved_by: Mapped[str | None]
 
 
-class Target(StoreTable, Recorded):
+class Target(StoreTable, Recorded, Imported):
     """A monthly target 月度目标 of the store: net money or a count."""
 
     __tablename__ = "target"

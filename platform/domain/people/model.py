@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ...tenancy.base import StoreTable
-from ...tenancy.columns import Recorded, to, words
+from ...tenancy.columns import Imported, Recorded, to, words
 
 DEPARTMENTS = ("SALES", "SERVICE", "CUSTOMER_SERVICE", "MANAGEMENT")
 EMPLOYMENT = ("PROBATION", "CONFIRMED", "LEFT")
@@ -27,7 +27,7 @@ ROLES = (
 )
 
 
-class Team(StoreTable, Recorded):
+class Team(StoreTable, Recorded, Imported):
     """A team 小组 inside one department."""
 
     __tablename__ = "team"
@@ -38,7 +38,7 @@ class Team(StoreTable, Recorded):
     department: Mapped[str]
 
 
-class Employee(StoreTable, Recorded):
+class Employee(StoreTable, Recorded, Imported):
     """A member of staff 员工. The dates decide the employment status on any day; `status` is for display."""
 
     __tablename__ = "employee"
@@ -57,7 +57,7 @@ class Employee(StoreTable, Recorded):
     left_on: Mapped[date | None]
 
 
-class Position(StoreTable, Recorded):
+class Position(StoreTable, Recorded, Imported):
     """One period of a person's position history 任职: `valid_from` is the first day, `valid_to` the first day no longer."""
 
     __tablename__ = "position"

@@ -7,10 +7,10 @@ from sqlalchemy import UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ...tenancy.base import StoreTable
-from ...tenancy.columns import Amount, Recorded, to
+from ...tenancy.columns import Amount, Imported, Recorded, to
 
 
-class SalesOrder(StoreTable, Recorded):
+class SalesOrder(StoreTable, Recorded, Imported):
     """A sales order 销售订单 with its delivery 交车. `cancelled_at` set: it exists for no figure."""
 
     __tablename__ = "sales_order"

@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, tex
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ...tenancy.base import ControlTable, Id, StoreTable
-from ...tenancy.columns import Recorded, to, words
+from ...tenancy.columns import Imported, Recorded, to, words
 
 CHANNELS = ("SMS", "WECHAT", "EMAIL", "PHONE", "PAPER")
 MODES = ("SELF_ONLINE", "SMS", "WECHAT", "PHONE_INTERVIEW", "PAPER", "FACE_TO_FACE", "ASSISTED_AT_DELIVERY")
@@ -48,7 +48,7 @@ class SurveyTemplate(ControlTable):
     published_at: Mapped[datetime | None]
 
 
-class Invitation(StoreTable, Recorded):
+class Invitation(StoreTable, Recorded, Imported):
     """An invitation to a survey, or a form filled in at delivery (`template` T8, never scored).
 
     `template_id` names the version asked (null for imported history). The token itself is never stored: `token_hash` is.

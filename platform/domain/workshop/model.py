@@ -7,12 +7,12 @@ from sqlalchemy import UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ...tenancy.base import StoreTable
-from ...tenancy.columns import Amount, Recorded, to, words
+from ...tenancy.columns import Amount, Imported, Recorded, to, words
 
 REPAIR_TYPES = ("MAINTENANCE", "REPAIR", "WARRANTY", "BODY", "RECALL", "INTERNAL")
 
 
-class RepairOrder(StoreTable, Recorded):
+class RepairOrder(StoreTable, Recorded, Imported):
     """A repair order 维修工单. `rework_of_id` names the order whose work is repeated 返修."""
 
     __tablename__ = "repair_order"
@@ -41,7 +41,7 @@ class RepairOrder(StoreTable, Recorded):
     rework_of_id: Mapped[UUID | None] = mapped_column(to("repair_order"), index=True)
 
 
-class LabourLine(StoreTable, Recorded):
+class LabourLine(StoreTable, Recorded, Imported):
     """Labour 工时 of a repair order on one local day."""
 
     __tablename__ = "labour_line"
@@ -57,7 +57,7 @@ class LabourLine(StoreTable, Recorded):
     cost: Mapped[Amount]
 
 
-class PartLine(StoreTable, Recorded):
+class PartLine(StoreTable, Recorded, Imported):
     """A part 配件 requested for a repair order; `issued_at` null: not issued yet."""
 
     __tablename__ = "part_line"
@@ -74,7 +74,7 @@ class PartLine(StoreTable, Recorded):
     cost: Mapped[Amount]
 
 
-class Attendance(StoreTable, Recorded):
+class Attendance(StoreTable, Recorded, Imported):
     """Hours attended 出勤 by one person on one local day."""
 
     __tablename__ = "attendance"

@@ -1,1 +1,1 @@
-"""Which group, which store, which role: roles, one transaction, provisioning, the embedded server, the queue, the reader."""
+"""Which group, which store, which role: one transaction, provisioning, the embedded server, queue and reader."""

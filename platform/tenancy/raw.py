@@ -1,0 +1,16 @@
+"""The one place that sends SQL text without parameters.
+
+Without parameters psycopg uses the simple protocol, which runs as many statements as the text holds; that is what a
+rendered script needs and what an injection wants. So only scripts made by this package from checked names come here
+(`bootstrap`, `provision`, `migrate`, `transfer`), never anything a caller typed. A test finds raw text executed
+elsewhere.
+"""
+
+from typing import Any
+
+from psycopg import Connection
+
+
+def run_script(connection: Connection[Any], text: str) -> None:
+    """Run a script of our own making in one round trip; it runs in the caller's transaction when there is one."""
+    connection.execute(text.encode())

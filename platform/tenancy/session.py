@@ -1,0 +1,249 @@
+"""The one place that opens a transaction: of a store, of a group's control rows, or before the group is known.
+
+Whoever calls passes a resolved store or group; `auth/` resolves them from the actor's memberships. Nothing here reads a
+header, a default or a global, so without a resolved tenant there is no transaction (fails closed).
+
+    async with store_session(engines, store) as session:      # SET LOCAL ROLE s_<store>; one commit at the end
+        session.add(Employee(...))
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg import sql
+from sqlalchemy import Select, event, select
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.orm import Session, SessionTransaction
+from sqlalchemy.util import await_only
+
+from ..errors import NotFound, Unavailable, WrongState
+from .control import DealerGroup, Store
+from .engines import Engines
+from .names import GROUP_ROLE, TENANT_PLACEHOLDER, checked, store_role, store_schema
+
+#: States in which a store's data may be read; only ACTIVE may be written.
+READABLE = frozenset({"ACTIVE", "SUSPENDED", "CLOSING", "ARCHIVED"})
+
+_TRANSIENT = (
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.QueryCanceled,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.ConnectionException,
+    psycopg.errors.AdminShutdown,
+    psycopg.errors.CrashShutdown,
+    psycopg.errors.CannotConnectNow,
+    psycopg.errors.TooManyConnections,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+    psycopg.errors.OutOfMemory,
+    psycopg.errors.DiskFull,
+)
+
+
+@dataclass(frozen=True)
+class ResolvedGroup:
+    """A dealer group that the caller was found to belong to."""
+
+    id: UUID
+    code: str
+    name: str
+    time_zone: str
+    currency: str
+    key_version: int = 1
+
+
+@dataclass(frozen=True)
+class ResolvedStore:
+    """A store that the caller was found to belong to, with what decides how its data are read and shown."""
+
+    id: UUID
+    group_id: UUID
+    code: str
+    name: str
+    time_zone: str
+    currency: str
+    state: str
+    revision: str
+    public_id: str
+    brand: str
+    region: str | None = None
+    grade: str | None = None
+    city_tier: int | None = None
+
+    @property
+    def schema(self) -> str:
+        return store_schema(self.id)
+
+
+@asynccontextmanager
+async def store_session(
+    engines: Engines, store: ResolvedStore, *, read_only: bool = False
+) -> AsyncIterator[AsyncSession]:
+    """One transaction in one store's schema, as that store's role. Commits at the end, rolls back on any error.
+
+    ``read_only`` uses the group's reader login: one snapshot for all statements, writes refused by the server.
+
+    Raises:
+        WrongState: the store is not active and the transaction is not ``read_only``.
+        NotFound: the store is deleted.
+        Unavailable: the store is not ready, or the database cannot answer now.
+    """
+    if store.state == "DELETED":
+        raise NotFound("store", id=str(store.id))
+    if store.state not in READABLE:
+        raise Unavailable("this store is not ready", store=str(store.id), state=store.state)
+    if not read_only and store.state != "ACTIVE":
+        raise WrongState("this store is read only", store=str(store.id), state=store.state)
+    engine = engines.reader(store.group_id) if read_only else engines.group(store.group_id)
+    schema = checked(store.schema)
+    translated = engine.execution_options(schema_translate_map={TENANT_PLACEHOLDER: schema})
+    async with _transaction(engines, translated, role=store_role(store.id)) as session:
+        yield session
+
+
+@asynccontextmanager
+async def group_session(
+    engines: Engines, group: ResolvedGroup, *, read_only: bool = False
+) -> AsyncIterator[AsyncSession]:
+    """One transaction over a group's rows in the control schema. Commits at the end, rolls back on any error.
+
+    Raises:
+        Unavailable: the database cannot answer now.
+    """
+    engine = engines.reader(group.id) if read_only else engines.group(group.id)
+    async with _transaction(engines, engine, role=GROUP_ROLE) as session:
+        yield session
+
+
+@asynccontextmanager
+async def control_session(engines: Engines) -> AsyncIterator[AsyncSession]:
+    """One transaction before the group is known: no right to any store. Commits at the end, rolls back on any error.
+
+    Raises:
+        Unavailable: the database cannot answer now.
+    """
+    async with _transaction(engines, engines.control(), role=None) as session:
+        yield session
+
+
+@asynccontextmanager
+async def _transaction(engines: Engines, engine: AsyncEngine, *, role: str | None) -> AsyncIterator[AsyncSession]:
+    session = AsyncSession(engine, expire_on_commit=False)
+    if role is not None:
+        _take_role(session.sync_session, role)
+    try:
+        async with session, session.begin():
+            yield session
+    except (DBAPIError, PoolTimeout, psycopg.Error) as error:
+        translated = _unavailable(error)
+        if translated is None:
+            raise
+        raise translated from error
+    finally:
+        await engines.trim()
+
+
+def _take_role(session: Session, role: str) -> None:
+    """Become ``role`` whenever a transaction begins; it ends with the transaction, so a pool never hands it on."""
+    statement = sql.SQL("set local role {}").format(sql.Identifier(role))
+
+    def after_begin(_session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
+        # Straight to the driver: through SQLAlchemy's cursor this costs twice as much, in every transaction.
+        driver: psycopg.AsyncConnection[Any] | None = connection.connection.driver_connection
+        assert driver is not None  # noqa: S101  (a transaction has one)
+        await_only(driver.execute(statement))
+
+    event.listen(session, "after_begin", after_begin)
+
+
+def _unavailable(error: Exception) -> Exception | None:
+    """The error as something the caller may try again, or None when it is a fault of ours."""
+    cause: BaseException | None = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, PoolTimeout):
+        return Unavailable("all connections are busy", reason="busy")
+    if isinstance(cause, _TRANSIENT):
+        return Unavailable("the database cannot answer now", reason=type(cause).__name__)
+    if isinstance(cause, psycopg.errors.InvalidParameterValue | psycopg.errors.UndefinedObject) and "role" in str(
+        cause
+    ):
+        return NotFound("store")  # its role is gone: deleted between resolving and opening
+    if isinstance(cause, psycopg.OperationalError) and cause.sqlstate is None:
+        return Unavailable("the database cannot be reached", reason="connection")
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return Unavailable("the connection was lost", reason="connection")
+    return None
+
+
+# --- resolving -------------------------------------------------------------------------------------------------------
+
+
+async def resolve_group(session: AsyncSession, group_id: UUID) -> ResolvedGroup:
+    """A group by id, in a control or group session.
+
+    Raises:
+        NotFound: there is none, or this session may not see it.
+    """
+    row = await session.get(DealerGroup, group_id)
+    if row is None:
+        raise NotFound("group", id=str(group_id))
+    return ResolvedGroup(row.id, row.code, row.name, row.time_zone, row.currency, row.key_version)
+
+
+async def resolve_store(session: AsyncSession, group_id: UUID, store_id: UUID) -> ResolvedStore:
+    """A store by id within its group, in a control or group session.
+
+    Raises:
+        NotFound: there is none in this group, or it is deleted.
+    """
+    return await _one(session, _stores().where(Store.id == store_id, Store.group_id == group_id), id=str(store_id))
+
+
+async def resolve_public(session: AsyncSession, public_id: str) -> ResolvedStore:
+    """A store by the public id that stands in survey addresses.
+
+    Raises:
+        NotFound: there is none, or it is deleted.
+    """
+    return await _one(session, _stores().where(Store.public_id == public_id), public_id=public_id)
+
+
+async def stores_of(session: AsyncSession, group_id: UUID) -> list[ResolvedStore]:
+    """A group's stores that are not deleted, by code."""
+    rows = await session.execute(_stores().where(Store.group_id == group_id).order_by(Store.code))
+    return [ResolvedStore(*row) for row in rows]
+
+
+def _stores() -> Select[*tuple[Any, ...]]:
+    return (
+        select(
+            Store.id,
+            Store.group_id,
+            Store.code,
+            Store.name,
+            Store.time_zone,
+            DealerGroup.currency,
+            Store.state,
+            Store.revision,
+            Store.public_id,
+            Store.brand,
+            Store.region,
+            Store.grade,
+            Store.city_tier,
+        )
+        .join(DealerGroup, DealerGroup.id == Store.group_id)
+        .where(Store.state != "DELETED")
+    )
+
+
+async def _one(session: AsyncSession, query: Select[*tuple[Any, ...]], **data: str) -> ResolvedStore:
+    row = (await session.execute(query)).one_or_none()
+    if row is None:
+        raise NotFound("store", **data)
+    return ResolvedStore(*row)

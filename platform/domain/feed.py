@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import UserDefinedType
 
 from ..tenancy.base import ControlTable, Id, StoreTable
+from ..tenancy.security import REGISTRY, Grants
 
 
 class Xid8(UserDefinedType[str]):
@@ -91,3 +92,9 @@ class GroupInbox(ControlTable):
     group_id: Mapped[UUID]
     actor: Mapped[str]
     at: Mapped[datetime]
+
+
+REGISTRY.declare(
+    Grants("audit_event", group=("select", "insert")),
+    Grants("inbox", group=("select", "insert")),
+)

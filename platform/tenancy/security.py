@@ -134,8 +134,10 @@ REGISTRY.declare(
     Grants("dealer_group", tenant=("select",), group=("select",), control=("select",), group_column="id"),
     Grants(
         "store",
-        tenant=("select (id, group_id, code, name, brand, region, grade, city_tier, opened_on, time_zone, state)",),
-        group=("select", "update (name, brand, region, grade, city_tier, opened_on, updated_at)"),
+        tenant=(
+            "select (id, group_id, code, name, brand, region, grade, city_tier, opened_on, time_zone, status, state, public_id)",
+        ),
+        group=("select", "update (name, brand, region, grade, city_tier, opened_on, time_zone, status, updated_at)"),
         control=("select",),
     ),
     Grants(

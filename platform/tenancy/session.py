@@ -76,6 +76,8 @@ class ResolvedStore:
     region: str | None = None
     grade: str | None = None
     city_tier: int | None = None
+    status: str = "ACTIVE"
+    key_version: int = 1
 
     @property
     def schema(self) -> str:
@@ -236,6 +238,8 @@ def _stores() -> Select[*tuple[Any, ...]]:
             Store.region,
             Store.grade,
             Store.city_tier,
+            Store.status,
+            DealerGroup.key_version,
         )
         .join(DealerGroup, DealerGroup.id == Store.group_id)
         .where(Store.state != "DELETED")

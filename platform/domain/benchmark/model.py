@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from ...tenancy.base import ControlTable, Id
 from ...tenancy.columns import month_check, words
+from ...tenancy.security import REGISTRY, Grants
 
 
 class MonthClose(ControlTable):
@@ -145,3 +146,14 @@ class BenchmarkShare(ControlTable):
     month: Mapped[str]
     kpi: Mapped[str]
     view: Mapped[dict[str, Any]]
+
+
+REGISTRY.declare(
+    Grants("month_close", group=("select", "insert", "update")),
+    Grants("store_close", group=("select", "insert", "update")),
+    Grants("store_stat", group=("select", "insert", "update")),
+    Grants("benchmark_run", group=("select", "insert", "update")),
+    Grants("benchmark_store", group=("select", "insert")),
+    # a store reads its own share and nothing else of the comparison
+    Grants("benchmark_share", tenant=("select",), group=("select", "insert", "delete"), store_column="store_id"),
+)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from ...tenancy.base import ControlTable, Id, StoreTable
 from ...tenancy.columns import Amount, Imported, Recorded, month_check, to, words
+from ...tenancy.security import REGISTRY, Grants
 
 RUN_STATES = ("REVIEW", "APPROVED", "PUBLISHED", "SUPERSEDED")
 ENTRY_STATES = ("PROPOSED", "POSTED", "REVERSED", "REJECTED")
@@ -91,17 +92,30 @@ class KpiValue(StoreTable):
 
 
 class KpiRecord(StoreTable):
-    """One record that a KPI value counted: the explanation of every score."""
+    """One record that a figure counted, with the record that proves it: the explanation of every score.
+
+    `card_id` null: of the store's KPI; else of a person's card. `part` says where the record counts; `amount` what it
+    adds (1, hours, seconds, money).
+    """
 
     __tablename__ = "kpi_record"
-    __table_args__ = (Index("ix_kpi_record_value", "run_id", "kpi", "id"),)
+    __table_args__ = (
+        Index("ix_kpi_record_value", "run_id", "kpi", "id", postgresql_where=text("card_id is null")),
+        Index("ix_kpi_record_card", "card_id", "kpi", "id", postgresql_where=text("card_id is not null")),
+        words("part", "NUMERATOR", "DENOMINATOR", "CASE"),
+    )
 
     run_id: Mapped[UUID] = mapped_column(to("evaluation_run"))
+    card_id: Mapped[UUID | None] = mapped_column(to("scorecard"))
     kpi: Mapped[str]
+    part: Mapped[str]
     record_kind: Mapped[str]
-    record_id: Mapped[UUID | None]
     record_key: Mapped[str]
-    in_numerator: Mapped[bool]
+    record_id: Mapped[UUID | None]
+    amount: Mapped[Amount]
+    proof_kind: Mapped[str | None]
+    proof_key: Mapped[str | None]
+    proof_id: Mapped[UUID | None]
 
 
 class Scorecard(StoreTable, Recorded):
@@ -126,6 +140,9 @@ class Scorecard(StoreTable, Recorded):
     s01_pass: Mapped[bool | None]
     responses: Mapped[int]
     s02: Mapped[Amount | None]
+    #: exact, as a fraction such as 300/7: a later reversal must not build on a rounded figure
+    score: Mapped[str | None]
+    pass_mark: Mapped[Amount]
     ledger_points: Mapped[Amount]
     total: Mapped[Amount | None]
     verdict: Mapped[str]
@@ -209,3 +226,6 @@ class Appeal(StoreTable, Recorded):
     decided_by: Mapped[str | None]
     decided_at: Mapped[datetime | None]
     decision: Mapped[str | None]
+
+
+REGISTRY.declare(Grants("scheme", tenant=("select",), group=("select", "insert", "update")))

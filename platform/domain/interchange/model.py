@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from ...tenancy.base import ControlTable, Id, StoreTable
 from ...tenancy.columns import Recorded, to, words
+from ...tenancy.security import REGISTRY, Grants
 
 
 class GroupImport(ControlTable):
@@ -91,3 +92,6 @@ class ImportFinding(StoreTable):
     code: Mapped[str]
     message_zh: Mapped[str]
     message_en: Mapped[str]
+
+
+REGISTRY.declare(Grants("group_import", group=("select", "insert")))

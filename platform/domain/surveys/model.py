@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from ...tenancy.base import ControlTable, Id, StoreTable
 from ...tenancy.columns import Imported, Recorded, to, words
+from ...tenancy.security import REGISTRY, Grants
 
 CHANNELS = ("SMS", "WECHAT", "EMAIL", "PHONE", "PAPER")
 MODES = ("SELF_ONLINE", "SMS", "WECHAT", "PHONE_INTERVIEW", "PAPER", "FACE_TO_FACE", "ASSISTED_AT_DELIVERY")
@@ -138,3 +139,6 @@ class Answer(StoreTable):
     response_id: Mapped[UUID] = mapped_column(to("response"))
     question: Mapped[str]
     value: Mapped[dict[str, Any]]
+
+
+REGISTRY.declare(Grants("survey_template", tenant=("select",), group=("select", "insert", "update")))

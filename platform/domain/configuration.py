@@ -1,0 +1,53 @@
+"""Configuration of requirements A14: a value per key, of the group or one store, valid for a period.
+
+The most specific value valid on a day wins, unless a group's value is locked: then no store may differ.
+"""
+
+from collections.abc import Collection
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ..tenancy.control import ConfigSetting
+
+
+async def resolved_settings(
+    session: AsyncSession, store_id: UUID, day: date, keys: Collection[str]
+) -> dict[str, object]:
+    """Values of `keys` for a store on a day; a key that nobody set is left out, so its default holds.
+
+    Two values of one level valid on the same day: the one that began later wins, then the one written later.
+    """
+    query = (
+        select(ConfigSetting)
+        .where(
+            ConfigSetting.key.in_(sorted(keys)),
+            ConfigSetting.valid_from <= day,
+            or_(ConfigSetting.valid_to.is_(None), ConfigSetting.valid_to > day),
+            or_(ConfigSetting.store_id.is_(None), ConfigSetting.store_id == store_id),
+        )
+        .order_by(ConfigSetting.valid_from, ConfigSetting.created_at, ConfigSetting.id)
+    )
+    return choose(list(await session.scalars(query)))
+
+
+def choose(rows: Collection[ConfigSetting]) -> dict[str, Any]:
+    """The winning value of each key, from valid rows ordered oldest first."""
+    chosen: dict[str, ConfigSetting] = {}
+    for row in rows:
+        present = chosen.get(row.key)
+        if present is None or _wins(row, present):
+            chosen[row.key] = row
+    return {key: row.value["value"] for key, row in chosen.items()}
+
+
+def _wins(row: ConfigSetting, present: ConfigSetting) -> bool:
+    of_group, present_of_group = row.store_id is None, present.store_id is None
+    if of_group == present_of_group:
+        return True
+    group, other = (row, present) if of_group else (present, row)
+    winner = group if group.locked else other
+    return winner is row

@@ -1,0 +1,268 @@
+"""Merging staged rows into a store's tables: set-based, one statement per file and table, in one transaction.
+
+A staged row's id becomes the id of the row it creates. `source_hash` decides between unchanged (no write, no event) and
+updated. Every created or updated row leaves one change-feed entry. Nothing here plans anything for a customer: an import
+is historical (docs/interchange.md section 3).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Integer,
+    Text,
+    Uuid,
+    and_,
+    case,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute, aliased
+
+from ..complaints.model import Complaint, ComplaintAccused
+from ..customers.model import ContactPoint, Customer
+from ..feed import ChangeEvent
+from ..people.model import Employee, Position
+from ..sales.model import SalesOrder
+from ..surveys.model import Invitation, Response
+from ..workshop.model import RepairOrder
+from .merge_map import Merge, Ref, from_hex
+from .model import ImportRow
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a merge did to the rows of one file."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+
+
+async def merge_file(session: AsyncSession, merge: Merge, batch_id: UUID, *, now: datetime, actor: str) -> Counts:
+    """Merge one file's staged rows of a batch; the change feed is written by the same statement."""
+    table = merge.table
+    hashed = hasattr(table, "source_hash")
+    names, query = _staged(merge, batch_id)
+    stamps = {"created_at": now, "updated_at": now, "created_by": actor, "updated_by": actor}
+    for name, value in (stamps | dict(merge.fixed)).items():
+        names.append(name)
+        query = query.add_columns(literal(value).label(name))
+    statement = pg_insert(table).from_select(names, query, include_defaults=False)
+    kept = {*merge.key, "id", "created_at", "created_by"}
+    changes: dict[str, Any] = {name: statement.excluded[name] for name in names if name not in kept}
+    changes["version"] = table.version + 1
+    differs = (
+        table.source_hash.is_distinct_from(statement.excluded.source_hash)
+        if hashed
+        else or_(
+            *(
+                getattr(table, name).is_distinct_from(statement.excluded[name])
+                for name in merge.columns
+                if name not in kept
+            )
+        )
+    )
+    merged = (
+        statement.on_conflict_do_update(
+            index_elements=[getattr(table, name) for name in merge.key], set_=changes, where=differs
+        )
+        .returning(table.id.label("id"), literal_column("(xmax = 0)", Boolean).label("created"))
+        .cte("merged")
+    )
+    fed = (
+        insert(ChangeEvent)
+        .from_select(
+            ["id", "at", "event", "entity", "entity_id", "actor"],
+            select(
+                uuid7(),
+                literal(now),
+                case((merged.c.created, "Imported"), else_="Corrected"),
+                literal(table.__name__),
+                merged.c.id,
+                literal(actor),
+            ),
+            include_defaults=False,
+        )
+        .cte("fed")
+    )
+    total = select(func.count()).select_from(ImportRow).where(*_of(merge, ImportRow, batch_id)).scalar_subquery()
+    counted = select(func.count().filter(merged.c.created), func.count().filter(~merged.c.created), total).select_from(
+        merged
+    )
+    created, updated, rows = (await session.execute(counted.add_cte(fed))).one()
+    return Counts(created, updated, rows - created - updated)
+
+
+def uuid7() -> Any:
+    """A UUIDv7 made by the server, for rows that a set-based statement creates (RFC 9562, section 5.7)."""
+    moment = func.lpad(func.to_hex(cast(func.extract("epoch", func.clock_timestamp()) * 1000, BigInteger)), 12, "0")
+    noise = func.replace(cast(func.gen_random_uuid(), Text), "-", "")
+    return cast(moment + "7" + func.substr(noise, 1, 3) + "8" + func.substr(noise, 18, 15), Uuid)
+
+
+def _of(merge: Merge, stage: Any, batch_id: UUID) -> list[Any]:
+    conditions = [stage.batch_id == batch_id, stage.file == merge.file]
+    return [*conditions, merge.only(stage)] if merge.only else conditions
+
+
+def _staged(merge: Merge, batch_id: UUID) -> tuple[list[str], Any]:
+    """Names of the columns, and the query that gives them: natural keys joined to the ids they name."""
+    stage = aliased(ImportRow, name="stage")
+    names, columns, joins = ["id"], [stage.id], []
+    if hasattr(merge.table, "source_hash"):
+        names.append("source_hash")
+        columns.append(from_hex("source_hash")(stage))
+    for name, source in merge.columns.items():
+        names.append(name)
+        if not isinstance(source, Ref):
+            columns.append(source(stage).label(name))
+            continue
+        named = aliased(source.table, name=f"named_{name}")
+        key: InstrumentedAttribute[str] = getattr(named, source.key)
+        joins.append((named, key == stage.cells[source.cell].astext, source.optional))
+        column: Any = named.id
+        if source.table is merge.table:
+            # rework_of may name a row of the same batch: it gets its staged id, unless it exists already
+            twin = aliased(ImportRow, name=f"twin_{name}")
+            same = and_(twin.batch_id == batch_id, twin.file == merge.file, twin.key == stage.cells[source.cell].astext)
+            joins.append((twin, same, True))
+            column = func.coalesce(named.id, twin.id)
+        columns.append(column.label(name))
+    query = select(*columns).select_from(stage)
+    for target, condition, optional in joins:
+        query = query.join(target, condition, isouter=optional)
+    return names, query.where(*_of(merge, stage, batch_id)).order_by(stage.line)
+
+
+# --- what does not fit one row, one table ----------------------------------------------------------------------------
+
+
+async def drop_other_periods(
+    session: AsyncSession, batch_id: UUID, *, named: set[str], kept: set[tuple[str, str]]
+) -> int:
+    """Drop the stored periods of people whom positions.csv names, except those in the file.
+
+    Args:
+        named: employee numbers that the file names.
+        kept: (employee number, valid_from as YYYY-MM-DD) of refused rows: they keep what is stored.
+    """
+    if not named:
+        return 0
+    period = func.concat(Employee.employee_no, "\x1f", func.to_char(Position.valid_from, "YYYY-MM-DD"))
+    staged = select(ImportRow.key).where(ImportRow.batch_id == batch_id, ImportRow.file == "positions.csv")
+    doomed = (
+        select(Position.id)
+        .join(Employee, Employee.id == Position.employee_id)
+        .where(
+            Employee.employee_no.in_(sorted(named)),
+            period.not_in(staged),
+            period.not_in([f"{number}\x1f{start}" for number, start in sorted(kept)]),
+        )
+    )
+    result = await session.execute(delete(Position).where(Position.id.in_(doomed)).returning(Position.id))
+    return len(result.all())
+
+
+async def sync_phones(session: AsyncSession, batch_id: UUID, *, now: datetime, actor: str) -> None:
+    """Give customers the phone number of their staged row; a number that an earlier import brought goes."""
+    stage = aliased(ImportRow, name="stage")
+    mine = [stage.batch_id == batch_id, stage.file == "customers.csv"]
+    number = from_hex("phone_hash")(stage)
+    outdated = (
+        select(ContactPoint.id)
+        .join(Customer, Customer.id == ContactPoint.customer_id)
+        .join(stage, stage.key == Customer.customer_no)
+        .where(
+            *mine,
+            ContactPoint.kind == "PHONE",
+            ContactPoint.source == "IMPORT",
+            ContactPoint.value_hash.is_distinct_from(number),
+        )
+    )
+    await session.execute(delete(ContactPoint).where(ContactPoint.id.in_(outdated)))
+    rows = (
+        select(
+            uuid7(),
+            Customer.id,
+            literal("PHONE"),
+            from_hex("phone_enc")(stage),
+            number,
+            stage.cells["phone_masked"].astext,
+            cast(stage.cells["phone_key"].astext, Integer),
+            literal(now),
+            literal(now),
+            literal(actor),
+            literal(actor),
+        )
+        .join(stage, stage.key == Customer.customer_no)
+        .where(*mine, stage.cells["phone_enc"].astext.is_not(None))
+    )
+    names = ["id", "customer_id", "kind", "value_enc", "value_hash", "value_masked", "key_version"]
+    stamps = ["created_at", "updated_at", "created_by", "updated_by"]
+    statement = pg_insert(ContactPoint).from_select([*names, *stamps], rows, include_defaults=False)
+    await session.execute(statement.on_conflict_do_nothing())
+
+
+async def sync_accused(session: AsyncSession, batch_id: UUID) -> None:
+    """Make the accused of each staged complaint those that its row names."""
+    stage = aliased(ImportRow, name="stage")
+    mine = [stage.batch_id == batch_id, stage.file == "complaints.csv"]
+    number = func.jsonb_array_elements_text(stage.cells["accused_nos"]).table_valued("value").lateral("accused")
+    named = (
+        select(Complaint.id.label("complaint_id"), Employee.id.label("employee_id"))
+        .select_from(stage)
+        .join(Complaint, Complaint.complaint_no == stage.key)
+        .join(number, literal(True))
+        .join(Employee, Employee.employee_no == number.c.value)
+        .where(*mine, func.jsonb_typeof(stage.cells["accused_nos"]) == "array")
+        .subquery()
+    )
+    staged = select(Complaint.id).join(stage, stage.key == Complaint.complaint_no).where(*mine)
+    still = and_(
+        named.c.complaint_id == ComplaintAccused.complaint_id, named.c.employee_id == ComplaintAccused.employee_id
+    )
+    await session.execute(
+        delete(ComplaintAccused).where(
+            ComplaintAccused.complaint_id.in_(staged), ~select(named.c.complaint_id).where(still).exists()
+        )
+    )
+    rows = select(uuid7(), named.c.complaint_id, named.c.employee_id)
+    statement = pg_insert(ComplaintAccused).from_select(
+        ["id", "complaint_id", "employee_id"], rows, include_defaults=False
+    )
+    await session.execute(statement.on_conflict_do_nothing())
+
+
+async def finish_surveys(session: AsyncSession, batch_id: UUID) -> None:
+    """Give invitations the customer of their transaction, and drop answers that a corrected row no longer has."""
+    stage = aliased(ImportRow, name="stage")
+    mine = [stage.batch_id == batch_id, stage.file == "surveys.csv"]
+    gone = (
+        select(Invitation.id)
+        .join(stage, stage.key == Invitation.survey_no)
+        .where(*mine, stage.cells["submitted_at"].astext.is_(None))
+    )
+    await session.execute(delete(Response).where(Response.invitation_id.in_(gone)))
+    of_order = select(SalesOrder.customer_id).where(SalesOrder.id == Invitation.order_id).scalar_subquery()
+    of_repair = select(RepairOrder.customer_id).where(RepairOrder.id == Invitation.repair_order_id).scalar_subquery()
+    staged = select(stage.key).where(*mine)
+    await session.execute(
+        update(Invitation)
+        .where(Invitation.survey_no.in_(staged), Invitation.origin == "IMPORT")
+        .values(customer_id=func.coalesce(of_order, of_repair))
+        .execution_options(synchronize_session=False)
+    )

@@ -1,0 +1,219 @@
+"""A unit of work: one actor, one store (or the group), one transaction, one commit.
+
+Actions receive a `Work` and never commit. What an action changes, audits, announces and asks the queue to do stands or
+falls together: the audit row, the change-feed row and the jobs are written by the same transaction.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import insert
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ..auth.actor import Actor
+from ..auth.roles import Scope
+from ..clock import SYSTEM_CLOCK, Clock
+from ..settings import Settings
+from ..tenancy.crypto import ContactCipher
+from ..tenancy.engines import Engines
+from ..tenancy.ids import new_id
+from ..tenancy.queue import Job, enqueue
+from ..tenancy.server import Secrets
+from ..tenancy.session import ResolvedGroup, ResolvedStore, group_session, store_session
+from .events import SUBSCRIPTIONS
+from .feed import AuditEvent, ChangeEvent, GroupAuditEvent, GroupInbox, Inbox
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What every unit of work needs from the process: connections, secrets, settings, the clock."""
+
+    engines: Engines
+    clock: Clock = SYSTEM_CLOCK
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of this process."""
+        return self.engines.settings
+
+    @property
+    def secrets(self) -> Secrets:
+        """What passwords and keys derive from."""
+        return self.engines.server.secrets
+
+    def cipher(self, group_id: UUID, key_version: int) -> ContactCipher:
+        """A group's key for contact data. It derives from the first master secret: rotating logins leaves data readable."""
+        return ContactCipher(
+            self.secrets.derive("contact data", version=min(self.secrets.master)), group_id, key_version
+        )
+
+
+@dataclass(slots=True)
+class _Unit:
+    """What `Work` and `GroupWork` share: a session, an actor, one moment, and what happens at the commit."""
+
+    session: AsyncSession
+    actor: Actor
+    platform: Platform
+    now: datetime
+    request_id: str | None = None
+    jobs: list[Job] = field(default_factory=list)
+    _events: list[dict[str, Any]] = field(default_factory=list)
+    _audits: list[dict[str, Any]] = field(default_factory=list)
+
+    def audit(
+        self,
+        action: str,
+        entity: str,
+        entity_id: UUID | None = None,
+        *,
+        reason: str | None = None,
+        before: dict[str, Any] | None = None,
+        after: dict[str, Any] | None = None,
+    ) -> None:
+        """Record who did what, in this transaction. Values must be masked already."""
+        self._audits.append(
+            {
+                "id": new_id(),
+                "at": self.now,
+                "actor": self.actor.key,
+                "actor_name": self.actor.name,
+                "action": action,
+                "entity": entity,
+                "entity_id": entity_id,
+                "reason": reason,
+                "before": before,
+                "after": after,
+                "request_id": self.request_id,
+            }
+        )
+
+
+@dataclass(slots=True)
+class Work(_Unit):
+    """A unit of work in one store."""
+
+    store: ResolvedStore = field(kw_only=True)
+
+    @property
+    def cipher(self) -> ContactCipher:
+        """The key for contact data of this store's group."""
+        return self.platform.cipher(self.store.group_id, self.store.key_version)
+
+    def require(self, permission: str) -> Scope:
+        """The scope in which the actor holds the permission here; NotFound or Forbidden otherwise."""
+        return self.actor.require(permission, self.store.id)
+
+    def emit(self, event: str, entity: str, entity_id: UUID, **data: Any) -> None:
+        """Add to the store's change feed and wake the jobs that follow. `data` holds ids and codes, never personal data."""
+        self._events.append(
+            {
+                "id": new_id(),
+                "at": self.now,
+                "event": event,
+                "entity": entity,
+                "entity_id": entity_id,
+                "actor": self.actor.key,
+                "data": data,
+            }
+        )
+        for follower in SUBSCRIPTIONS.get(event, ()):
+            self.enqueue(follower, entity_id=str(entity_id))
+
+    def enqueue(
+        self, actor: str, /, *, run_at: datetime | None = None, dedupe_key: str | None = None, **args: Any
+    ) -> None:
+        """Ask for a job of this store; it exists only if this unit of work commits."""
+        self.jobs.append(
+            Job(
+                actor=actor,
+                group_id=self.store.group_id,
+                store_id=self.store.id,
+                args=args,
+                run_at=run_at,
+                dedupe_key=dedupe_key,
+            )
+        )
+
+    async def first_time(self, message_id: UUID, actor: str) -> bool:
+        """Mark a job as done in this transaction; False when an earlier delivery already did it."""
+        statement = pg_insert(Inbox).values(id=message_id, actor=actor, at=self.now).on_conflict_do_nothing()
+        return bool((await self.session.execute(statement.returning(Inbox.id))).first())
+
+
+@dataclass(slots=True)
+class GroupWork(_Unit):
+    """A unit of work on the group's control rows (schemes, closes, benchmark, accounts)."""
+
+    group: ResolvedGroup = field(kw_only=True)
+
+    def require(self, permission: str) -> Scope:
+        """The scope in which the actor holds the permission for the group; Forbidden otherwise."""
+        return self.actor.require(permission, None)
+
+    def enqueue(
+        self,
+        actor: str,
+        /,
+        *,
+        store_id: UUID | None = None,
+        run_at: datetime | None = None,
+        dedupe_key: str | None = None,
+        **args: Any,
+    ) -> None:
+        """Ask for a job of the group, or of one of its stores; it exists only if this unit of work commits."""
+        self.jobs.append(
+            Job(
+                actor=actor,
+                group_id=self.group.id,
+                store_id=store_id,
+                args=args,
+                run_at=run_at,
+                dedupe_key=dedupe_key,
+            )
+        )
+
+    async def first_time(self, message_id: UUID, actor: str) -> bool:
+        """Mark a job as done in this transaction; False when an earlier delivery already did it."""
+        statement = pg_insert(GroupInbox).values(id=message_id, group_id=self.group.id, actor=actor, at=self.now)
+        found = await self.session.execute(statement.on_conflict_do_nothing().returning(GroupInbox.id))
+        return bool(found.first())
+
+
+@asynccontextmanager
+async def open_work(
+    platform: Platform, store: ResolvedStore, actor: Actor, *, request_id: str | None = None
+) -> AsyncIterator[Work]:
+    """Open one store's transaction for an actor; commit at the end, roll back on any error.
+
+    Raises:
+        Unavailable: the store is not active, or its database cannot answer.
+    """
+    async with store_session(platform.engines, store) as session:
+        work = Work(session, actor, platform, platform.clock.now(), request_id, store=store)
+        yield work
+        await session.flush()
+        if work._events:
+            await session.execute(insert(ChangeEvent), work._events)
+        if work._audits:
+            await session.execute(insert(AuditEvent), work._audits)
+        await enqueue(session, work.jobs)
+
+
+@asynccontextmanager
+async def open_group_work(
+    platform: Platform, group: ResolvedGroup, actor: Actor, *, request_id: str | None = None
+) -> AsyncIterator[GroupWork]:
+    """Open a transaction on the group's control rows; commit at the end, roll back on any error."""
+    async with group_session(platform.engines, group) as session:
+        work = GroupWork(session, actor, platform, platform.clock.now(), request_id, group=group)
+        yield work
+        await session.flush()
+        if work._audits:
+            await session.execute(insert(GroupAuditEvent), [row | {"group_id": group.id} for row in work._audits])
+        await enqueue(session, work.jobs)

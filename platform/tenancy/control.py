@@ -81,3 +81,14 @@ class ConfigSetting(ControlTable):
     valid_to: Mapped[date | None]
     created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
     created_by: Mapped[str]
+
+
+class SchemaRevision(ControlTable):
+    """The revision a migration tree stands at: ``control`` itself, and the one every store should have (``tenant``)."""
+
+    __tablename__ = "schema_revision"
+    __table_args__ = (CheckConstraint(one_of("tree", "control", "tenant"), name="tree"),)
+
+    tree: Mapped[str] = mapped_column(primary_key=True)
+    revision: Mapped[str]
+    updated_at: Mapped[datetime] = mapped_column(server_default=text("now()"))

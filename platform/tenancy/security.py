@@ -146,6 +146,7 @@ REGISTRY.declare(
         group=("select", "insert", "update", "delete"),
         store_column="store_id",
     ),
+    Grants("schema_revision", control=("select",), group_column=None),
 )
 
 # --- what the server must forbid to everybody -------------------------------------------------------------------------

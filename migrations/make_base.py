@@ -35,15 +35,12 @@ SCHEMA = r"""
 
 
 def import_models() -> None:
-    """Import every module that may declare tables: all of tenancy and auth, and each feature's model."""
+    """Import every module that may declare tables: all of tenancy and auth, and domain/tables.py."""
     for floor in ("forecourt.tenancy", "forecourt.auth"):
         package = importlib.import_module(floor)
         for found in pkgutil.walk_packages(package.__path__, f"{floor}."):
             importlib.import_module(found.name)
-    domain = importlib.import_module("forecourt.domain")
-    for found in pkgutil.walk_packages(domain.__path__, "forecourt.domain."):
-        if found.name.rsplit(".", 1)[-1].endswith(("model", "models")):
-            importlib.import_module(found.name)
+    importlib.import_module("forecourt.domain.tables")
 
 
 def main() -> int:

@@ -23,8 +23,8 @@ TYPES: dict[Any, Any] = {
     str: Text(),
     datetime: DateTime(timezone=True),
     UUID: Uuid(),
-    dict[str, Any]: JSONB(),
-    list[Any]: JSONB(),
+    dict[str, Any]: JSONB(none_as_null=True),
+    list[Any]: JSONB(none_as_null=True),
 }
 
 Id = Annotated[UUID, mapped_column(Uuid(), primary_key=True, default=new_id)]

@@ -28,6 +28,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from .base import ControlTable, Id
 from .control import one_of
 from .names import CONTROL, GROUP_ROLE, TENANT_ROLE
+from .security import REGISTRY
 
 #: What a producer fills in; everything else is the consumer's.
 PRODUCER_COLUMNS = (
@@ -190,3 +191,5 @@ SECURITY_SQL: tuple[str, ...] = (
     f"create policy schedule_group_adds on control.schedule for insert to {GROUP_ROLE} with check ({_OWN_GROUP})",
     f"create policy schedule_group_changes on control.schedule for update to {GROUP_ROLE} using ({_OWN_GROUP})",
 )
+
+REGISTRY.declare_sql(SECURITY_SQL, tables=("job", "dead_job", "schedule", "worker"))

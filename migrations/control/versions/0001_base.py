@@ -13,6 +13,39 @@ def upgrade() -> None:
 
 SCHEMA = r"""
 create schema control;
+CREATE TABLE control.audit_event (
+    id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    actor TEXT NOT NULL,
+    actor_name TEXT NOT NULL,
+    action TEXT NOT NULL,
+    entity TEXT NOT NULL,
+    entity_id UUID,
+    reason TEXT,
+    before JSONB,
+    after JSONB,
+    request_id TEXT,
+    CONSTRAINT pk_audit_event PRIMARY KEY (id)
+);
+CREATE INDEX ix_group_audit_event_at ON control.audit_event (group_id, at);
+CREATE TABLE control.dead_job (
+    id UUID DEFAULT gen_random_uuid() NOT NULL,
+    job_id UUID NOT NULL,
+    group_id UUID,
+    store_id UUID,
+    queue TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    args JSONB NOT NULL,
+    traceparent TEXT,
+    attempts INTEGER NOT NULL,
+    error TEXT NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    died_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    replayed_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_dead_job PRIMARY KEY (id)
+);
+CREATE INDEX ix_dead_job_group ON control.dead_job (group_id, died_at);
 CREATE TABLE control.dealer_group (
     id UUID NOT NULL,
     code TEXT NOT NULL,
@@ -24,12 +57,118 @@ CREATE TABLE control.dealer_group (
     CONSTRAINT pk_dealer_group PRIMARY KEY (id),
     CONSTRAINT uq_dealer_group_code UNIQUE (code)
 );
+CREATE TABLE control.inbox (
+    id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    actor TEXT NOT NULL,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_inbox PRIMARY KEY (id)
+);
+CREATE TABLE control.job (
+    id UUID NOT NULL,
+    group_id UUID,
+    store_id UUID,
+    queue TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    args JSONB NOT NULL,
+    run_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    dedupe_key TEXT,
+    traceparent TEXT,
+    state TEXT DEFAULT 'QUEUED' NOT NULL,
+    lease_until TIMESTAMP WITH TIME ZONE,
+    token UUID,
+    deliveries INTEGER DEFAULT 0 NOT NULL,
+    attempts INTEGER DEFAULT 0 NOT NULL,
+    crashes INTEGER DEFAULT 0 NOT NULL,
+    last_error TEXT,
+    created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    CONSTRAINT pk_job PRIMARY KEY (id),
+    CONSTRAINT ck_job_state CHECK (state in ('QUEUED', 'LEASED')),
+    CONSTRAINT ck_job_lease CHECK ((state = 'LEASED') = (token is not null and lease_until is not null)),
+    CONSTRAINT ck_job_tenant CHECK (group_id is not null or store_id is null)
+)
+ WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 200);
+CREATE INDEX ix_job_due ON control.job (queue, run_at, id) WHERE state = 'QUEUED';
+CREATE INDEX ix_job_lease_until ON control.job (lease_until) WHERE state = 'LEASED';
+CREATE UNIQUE INDEX uq_job_dedupe ON control.job (coalesce(store_id, group_id, '00000000-0000-0000-0000-000000000000'::uuid), dedupe_key) WHERE dedupe_key is not null and deliveries = 0;
+CREATE TABLE control.schedule (
+    id UUID NOT NULL,
+    group_id UUID,
+    name TEXT NOT NULL,
+    queue TEXT DEFAULT 'default' NOT NULL,
+    actor TEXT NOT NULL,
+    args JSONB NOT NULL,
+    rule JSONB NOT NULL,
+    time_zone TEXT NOT NULL,
+    next_run_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    last_run_at TIMESTAMP WITH TIME ZONE,
+    enabled BOOLEAN DEFAULT true NOT NULL,
+    CONSTRAINT pk_schedule PRIMARY KEY (id)
+);
+CREATE INDEX ix_schedule_next_run_at ON control.schedule (next_run_at) WHERE enabled;
+CREATE UNIQUE INDEX uq_schedule_name ON control.schedule (coalesce(group_id, '00000000-0000-0000-0000-000000000000'::uuid), name);
 CREATE TABLE control.schema_revision (
     tree TEXT NOT NULL,
     revision TEXT NOT NULL,
     updated_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     CONSTRAINT pk_schema_revision PRIMARY KEY (tree),
     CONSTRAINT ck_schema_revision_tree CHECK (tree in ('control', 'tenant'))
+);
+CREATE TABLE control.worker (
+    id UUID NOT NULL,
+    host TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    queues TEXT[] NOT NULL,
+    state TEXT DEFAULT 'RUNNING' NOT NULL,
+    started_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    seen_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    CONSTRAINT pk_worker PRIMARY KEY (id)
+);
+CREATE TABLE control.group_import (
+    id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    exported_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    covers_from TEXT NOT NULL,
+    covers_to TEXT NOT NULL,
+    group_errors JSONB NOT NULL,
+    stores JSONB NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    created_by TEXT NOT NULL,
+    CONSTRAINT pk_group_import PRIMARY KEY (id),
+    CONSTRAINT fk_group_import_group_id FOREIGN KEY(group_id) REFERENCES control.dealer_group (id)
+);
+CREATE INDEX ix_group_import_group_id ON control.group_import (group_id);
+CREATE TABLE control.month_close (
+    id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    month TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    requested_by TEXT NOT NULL,
+    started_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    deadline TIMESTAMP WITH TIME ZONE NOT NULL,
+    finished_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_month_close PRIMARY KEY (id),
+    CONSTRAINT uq_month_close_group_id_month_number UNIQUE (group_id, month, number),
+    CONSTRAINT ck_month_close_state CHECK (state in ('RUNNING', 'DONE')),
+    CONSTRAINT ck_month_close_month CHECK (month ~ '^[0-9]{4}-(0[1-9]|1[0-2])$'),
+    CONSTRAINT fk_month_close_group_id FOREIGN KEY(group_id) REFERENCES control.dealer_group (id)
+);
+CREATE TABLE control.scheme (
+    id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    code TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    body JSONB NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    created_by TEXT NOT NULL,
+    approved_by TEXT,
+    CONSTRAINT pk_scheme PRIMARY KEY (id),
+    CONSTRAINT uq_scheme_group_id_code_number UNIQUE (group_id, code, number),
+    CONSTRAINT ck_scheme_state CHECK (state in ('DRAFT', 'ACTIVE', 'SUPERSEDED')),
+    CONSTRAINT ck_scheme_second_person CHECK (approved_by is null or approved_by <> created_by),
+    CONSTRAINT fk_scheme_group_id FOREIGN KEY(group_id) REFERENCES control.dealer_group (id)
 );
 CREATE TABLE control.store (
     id UUID NOT NULL,
@@ -42,6 +181,7 @@ CREATE TABLE control.store (
     city_tier INTEGER,
     opened_on DATE,
     time_zone TEXT NOT NULL,
+    status TEXT DEFAULT 'ACTIVE' NOT NULL,
     state TEXT DEFAULT 'PROVISIONING' NOT NULL,
     revision TEXT DEFAULT '' NOT NULL,
     public_id TEXT NOT NULL,
@@ -51,9 +191,52 @@ CREATE TABLE control.store (
     CONSTRAINT pk_store PRIMARY KEY (id),
     CONSTRAINT uq_store_group_id_code UNIQUE (group_id, code),
     CONSTRAINT ck_store_state CHECK (state in ('PROVISIONING', 'ACTIVE', 'SUSPENDED', 'CLOSING', 'ARCHIVED', 'DELETED', 'FAILED')),
+    CONSTRAINT ck_store_status CHECK (status in ('ACTIVE', 'SUSPENDED', 'CLOSING')),
     CONSTRAINT ck_store_grade CHECK (grade is null or grade in ('A', 'B', 'C')),
     CONSTRAINT fk_store_group_id FOREIGN KEY(group_id) REFERENCES control.dealer_group (id),
     CONSTRAINT uq_store_public_id UNIQUE (public_id)
+);
+CREATE TABLE control.survey_template (
+    id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    code TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    purpose TEXT NOT NULL,
+    body JSONB NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    created_by TEXT NOT NULL,
+    approved_by TEXT,
+    published_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_survey_template PRIMARY KEY (id),
+    CONSTRAINT uq_survey_template_group_id_code_number UNIQUE (group_id, code, number),
+    CONSTRAINT ck_survey_template_state CHECK (state in ('DRAFT', 'IN_REVIEW', 'PUBLISHED', 'RETIRED')),
+    CONSTRAINT fk_survey_template_group_id FOREIGN KEY(group_id) REFERENCES control.dealer_group (id)
+);
+CREATE TABLE control.benchmark_run (
+    id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    close_id UUID NOT NULL,
+    month TEXT NOT NULL,
+    kpi TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    computed BOOLEAN NOT NULL,
+    x INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    pooled DOUBLE PRECISION,
+    m DOUBLE PRECISION,
+    theta DOUBLE PRECISION,
+    tau DOUBLE PRECISION,
+    phi DOUBLE PRECISION,
+    report JSONB NOT NULL,
+    published_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_benchmark_run PRIMARY KEY (id),
+    CONSTRAINT uq_benchmark_run_group_id_month_kpi_number UNIQUE (group_id, month, kpi, number),
+    CONSTRAINT ck_benchmark_run_state CHECK (state in ('PUBLISHED', 'SUPERSEDED')),
+    CONSTRAINT ck_benchmark_run_month CHECK (month ~ '^[0-9]{4}-(0[1-9]|1[0-2])$'),
+    CONSTRAINT fk_benchmark_run_group_id FOREIGN KEY(group_id) REFERENCES control.dealer_group (id),
+    CONSTRAINT fk_benchmark_run_close_id FOREIGN KEY(close_id) REFERENCES control.month_close (id)
 );
 CREATE TABLE control.config_setting (
     id UUID NOT NULL,
@@ -72,7 +255,125 @@ CREATE TABLE control.config_setting (
     CONSTRAINT fk_config_setting_store_id FOREIGN KEY(store_id) REFERENCES control.store (id)
 );
 CREATE INDEX ix_config_setting_lookup ON control.config_setting (group_id, key, valid_from);
+CREATE TABLE control.store_close (
+    id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    close_id UUID NOT NULL,
+    store_id UUID NOT NULL,
+    state TEXT NOT NULL,
+    reason TEXT,
+    run_id UUID,
+    finished_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_store_close PRIMARY KEY (id),
+    CONSTRAINT uq_store_close_close_id_store_id UNIQUE (close_id, store_id),
+    CONSTRAINT ck_store_close_state CHECK (state in ('WAITING', 'RUNNING', 'DONE', 'FAILED', 'MISSING')),
+    CONSTRAINT fk_store_close_group_id FOREIGN KEY(group_id) REFERENCES control.dealer_group (id),
+    CONSTRAINT fk_store_close_close_id FOREIGN KEY(close_id) REFERENCES control.month_close (id),
+    CONSTRAINT fk_store_close_store_id FOREIGN KEY(store_id) REFERENCES control.store (id)
+);
+CREATE TABLE control.store_stat (
+    id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    store_id UUID NOT NULL,
+    month TEXT NOT NULL,
+    kpi TEXT NOT NULL,
+    x INTEGER,
+    n INTEGER NOT NULL,
+    run_id UUID NOT NULL,
+    run_number INTEGER NOT NULL,
+    provisional BOOLEAN NOT NULL,
+    published_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_store_stat PRIMARY KEY (id),
+    CONSTRAINT uq_store_stat_store_id_month_kpi UNIQUE (store_id, month, kpi),
+    CONSTRAINT ck_store_stat_month CHECK (month ~ '^[0-9]{4}-(0[1-9]|1[0-2])$'),
+    CONSTRAINT fk_store_stat_group_id FOREIGN KEY(group_id) REFERENCES control.dealer_group (id),
+    CONSTRAINT fk_store_stat_store_id FOREIGN KEY(store_id) REFERENCES control.store (id)
+);
+CREATE TABLE control.benchmark_share (
+    id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    run_id UUID NOT NULL,
+    store_id UUID NOT NULL,
+    month TEXT NOT NULL,
+    kpi TEXT NOT NULL,
+    view JSONB NOT NULL,
+    CONSTRAINT pk_benchmark_share PRIMARY KEY (id),
+    CONSTRAINT uq_benchmark_share_run_id_store_id UNIQUE (run_id, store_id),
+    CONSTRAINT fk_benchmark_share_group_id FOREIGN KEY(group_id) REFERENCES control.dealer_group (id),
+    CONSTRAINT fk_benchmark_share_run_id FOREIGN KEY(run_id) REFERENCES control.benchmark_run (id),
+    CONSTRAINT fk_benchmark_share_store_id FOREIGN KEY(store_id) REFERENCES control.store (id)
+);
+CREATE TABLE control.benchmark_store (
+    id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    run_id UUID NOT NULL,
+    store_id UUID NOT NULL,
+    missing TEXT,
+    n INTEGER,
+    x INTEGER,
+    value DOUBLE PRECISION,
+    lo DOUBLE PRECISION,
+    hi DOUBLE PRECISION,
+    eb DOUBLE PRECISION,
+    verdict TEXT,
+    lo998 DOUBLE PRECISION,
+    lo95 DOUBLE PRECISION,
+    hi95 DOUBLE PRECISION,
+    hi998 DOUBLE PRECISION,
+    suppressed BOOLEAN DEFAULT false NOT NULL,
+    rankable BOOLEAN DEFAULT false NOT NULL,
+    rank INTEGER,
+    rank_lo INTEGER,
+    rank_hi INTEGER,
+    gap DOUBLE PRECISION,
+    CONSTRAINT pk_benchmark_store PRIMARY KEY (id),
+    CONSTRAINT uq_benchmark_store_run_id_store_id UNIQUE (run_id, store_id),
+    CONSTRAINT fk_benchmark_store_group_id FOREIGN KEY(group_id) REFERENCES control.dealer_group (id),
+    CONSTRAINT fk_benchmark_store_run_id FOREIGN KEY(run_id) REFERENCES control.benchmark_run (id),
+    CONSTRAINT fk_benchmark_store_store_id FOREIGN KEY(store_id) REFERENCES control.store (id)
+);
 grant usage on schema control to forecourt_tenant, forecourt_group, forecourt_control;
+alter table control.audit_event enable row level security;
+revoke all on control.audit_event from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.audit_event to forecourt_group;
+grant insert on control.audit_event to forecourt_group;
+drop policy if exists select_by_group on control.audit_event;
+create policy select_by_group on control.audit_event for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.audit_event;
+create policy insert_by_group on control.audit_event for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+alter table control.benchmark_run enable row level security;
+revoke all on control.benchmark_run from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.benchmark_run to forecourt_group;
+grant insert on control.benchmark_run to forecourt_group;
+grant update on control.benchmark_run to forecourt_group;
+drop policy if exists select_by_group on control.benchmark_run;
+create policy select_by_group on control.benchmark_run for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.benchmark_run;
+create policy insert_by_group on control.benchmark_run for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists update_by_group on control.benchmark_run;
+create policy update_by_group on control.benchmark_run for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+alter table control.benchmark_share enable row level security;
+revoke all on control.benchmark_share from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.benchmark_share to forecourt_tenant;
+grant select on control.benchmark_share to forecourt_group;
+grant insert on control.benchmark_share to forecourt_group;
+grant delete on control.benchmark_share to forecourt_group;
+drop policy if exists select_by_tenant on control.benchmark_share;
+create policy select_by_tenant on control.benchmark_share for select to forecourt_tenant using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end) and (store_id is null or store_id = (select case when current_user ~ '^s_[0-9a-f]{32}$' then substr(current_user::text, 3)::uuid end)));
+drop policy if exists select_by_group on control.benchmark_share;
+create policy select_by_group on control.benchmark_share for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.benchmark_share;
+create policy insert_by_group on control.benchmark_share for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists delete_by_group on control.benchmark_share;
+create policy delete_by_group on control.benchmark_share for delete to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+alter table control.benchmark_store enable row level security;
+revoke all on control.benchmark_store from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.benchmark_store to forecourt_group;
+grant insert on control.benchmark_store to forecourt_group;
+drop policy if exists select_by_group on control.benchmark_store;
+create policy select_by_group on control.benchmark_store for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.benchmark_store;
+create policy insert_by_group on control.benchmark_store for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
 alter table control.config_setting enable row level security;
 revoke all on control.config_setting from public, forecourt_tenant, forecourt_group, forecourt_control;
 grant select on control.config_setting to forecourt_tenant;
@@ -101,16 +402,85 @@ drop policy if exists select_by_group on control.dealer_group;
 create policy select_by_group on control.dealer_group for select to forecourt_group using (id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
 drop policy if exists select_by_control on control.dealer_group;
 create policy select_by_control on control.dealer_group for select to forecourt_control using (true);
+alter table control.group_import enable row level security;
+revoke all on control.group_import from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.group_import to forecourt_group;
+grant insert on control.group_import to forecourt_group;
+drop policy if exists select_by_group on control.group_import;
+create policy select_by_group on control.group_import for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.group_import;
+create policy insert_by_group on control.group_import for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+alter table control.inbox enable row level security;
+revoke all on control.inbox from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.inbox to forecourt_group;
+grant insert on control.inbox to forecourt_group;
+drop policy if exists select_by_group on control.inbox;
+create policy select_by_group on control.inbox for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.inbox;
+create policy insert_by_group on control.inbox for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+alter table control.job enable row level security;
+revoke all on control.job from public;
+grant select, insert, update, delete on control.job to forecourt_control;
+create policy job_control on control.job to forecourt_control using (true) with check (true);
+alter table control.dead_job enable row level security;
+revoke all on control.dead_job from public;
+grant select, insert, update, delete on control.dead_job to forecourt_control;
+create policy dead_job_control on control.dead_job to forecourt_control using (true) with check (true);
+alter table control.schedule enable row level security;
+revoke all on control.schedule from public;
+grant select, insert, update, delete on control.schedule to forecourt_control;
+create policy schedule_control on control.schedule to forecourt_control using (true) with check (true);
+alter table control.worker enable row level security;
+revoke all on control.worker from public;
+grant select, insert, update, delete on control.worker to forecourt_control;
+create policy worker_control on control.worker to forecourt_control using (true) with check (true);
+grant insert (id, group_id, store_id, queue, actor, args, run_at, dedupe_key, traceparent) on control.job to forecourt_tenant, forecourt_group;
+create policy job_store_adds on control.job for insert to forecourt_tenant with check (group_id = case when session_user::text ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end and store_id = case when current_user::text ~ '^s_[0-9a-f]{32}$' then substr(current_user::text, 3)::uuid end);
+create policy job_group_adds on control.job for insert to forecourt_group with check (group_id = case when session_user::text ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end);
+grant select on control.job, control.dead_job, control.schedule to forecourt_group;
+create policy job_group_reads on control.job for select to forecourt_group using (group_id = case when session_user::text ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end);
+create policy dead_job_group_reads on control.dead_job for select to forecourt_group using (group_id = case when session_user::text ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end);
+grant update (replayed_at) on control.dead_job to forecourt_group;
+create policy dead_job_group_replays on control.dead_job for update to forecourt_group using (group_id = case when session_user::text ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end);
+grant insert, update on control.schedule to forecourt_group;
+create policy schedule_group_reads on control.schedule for select to forecourt_group using (group_id = case when session_user::text ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end);
+create policy schedule_group_adds on control.schedule for insert to forecourt_group with check (group_id = case when session_user::text ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end);
+create policy schedule_group_changes on control.schedule for update to forecourt_group using (group_id = case when session_user::text ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end);
+alter table control.month_close enable row level security;
+revoke all on control.month_close from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.month_close to forecourt_group;
+grant insert on control.month_close to forecourt_group;
+grant update on control.month_close to forecourt_group;
+drop policy if exists select_by_group on control.month_close;
+create policy select_by_group on control.month_close for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.month_close;
+create policy insert_by_group on control.month_close for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists update_by_group on control.month_close;
+create policy update_by_group on control.month_close for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
 alter table control.schema_revision enable row level security;
 revoke all on control.schema_revision from public, forecourt_tenant, forecourt_group, forecourt_control;
 grant select on control.schema_revision to forecourt_control;
 drop policy if exists select_by_control on control.schema_revision;
 create policy select_by_control on control.schema_revision for select to forecourt_control using (true);
+alter table control.scheme enable row level security;
+revoke all on control.scheme from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.scheme to forecourt_tenant;
+grant select on control.scheme to forecourt_group;
+grant insert on control.scheme to forecourt_group;
+grant update on control.scheme to forecourt_group;
+drop policy if exists select_by_tenant on control.scheme;
+create policy select_by_tenant on control.scheme for select to forecourt_tenant using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists select_by_group on control.scheme;
+create policy select_by_group on control.scheme for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.scheme;
+create policy insert_by_group on control.scheme for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists update_by_group on control.scheme;
+create policy update_by_group on control.scheme for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
 alter table control.store enable row level security;
 revoke all on control.store from public, forecourt_tenant, forecourt_group, forecourt_control;
-grant select (id, group_id, code, name, brand, region, grade, city_tier, opened_on, time_zone, state) on control.store to forecourt_tenant;
+grant select (id, group_id, code, name, brand, region, grade, city_tier, opened_on, time_zone, status, state, public_id) on control.store to forecourt_tenant;
 grant select on control.store to forecourt_group;
-grant update (name, brand, region, grade, city_tier, opened_on, updated_at) on control.store to forecourt_group;
+grant update (name, brand, region, grade, city_tier, opened_on, time_zone, status, updated_at) on control.store to forecourt_group;
 grant select on control.store to forecourt_control;
 drop policy if exists select_by_tenant on control.store;
 create policy select_by_tenant on control.store for select to forecourt_tenant using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
@@ -120,4 +490,40 @@ drop policy if exists update_by_group on control.store;
 create policy update_by_group on control.store for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
 drop policy if exists select_by_control on control.store;
 create policy select_by_control on control.store for select to forecourt_control using (true);
+alter table control.store_close enable row level security;
+revoke all on control.store_close from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.store_close to forecourt_group;
+grant insert on control.store_close to forecourt_group;
+grant update on control.store_close to forecourt_group;
+drop policy if exists select_by_group on control.store_close;
+create policy select_by_group on control.store_close for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.store_close;
+create policy insert_by_group on control.store_close for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists update_by_group on control.store_close;
+create policy update_by_group on control.store_close for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+alter table control.store_stat enable row level security;
+revoke all on control.store_stat from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.store_stat to forecourt_group;
+grant insert on control.store_stat to forecourt_group;
+grant update on control.store_stat to forecourt_group;
+drop policy if exists select_by_group on control.store_stat;
+create policy select_by_group on control.store_stat for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.store_stat;
+create policy insert_by_group on control.store_stat for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists update_by_group on control.store_stat;
+create policy update_by_group on control.store_stat for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+alter table control.survey_template enable row level security;
+revoke all on control.survey_template from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.survey_template to forecourt_tenant;
+grant select on control.survey_template to forecourt_group;
+grant insert on control.survey_template to forecourt_group;
+grant update on control.survey_template to forecourt_group;
+drop policy if exists select_by_tenant on control.survey_template;
+create policy select_by_tenant on control.survey_template for select to forecourt_tenant using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists select_by_group on control.survey_template;
+create policy select_by_group on control.survey_template for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.survey_template;
+create policy insert_by_group on control.survey_template for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists update_by_group on control.survey_template;
+create policy update_by_group on control.survey_template for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
 """

@@ -123,7 +123,7 @@ def _hash(*parts: Any) -> bytes:
 
 async def active_schemes(work: Work) -> Sequence[Scheme]:
     """The group's active schemes, by the order in which they were written."""
-    query = select(SchemeRow.body).where(SchemeRow.state == "ACTIVE").order_by(SchemeRow.created_at, SchemeRow.id)
+    query = select(SchemeRow.body).where(SchemeRow.state == "ACTIVE").order_by(SchemeRow.id)
     return [parse_scheme(body) for body in await work.session.scalars(query)]
 
 

@@ -4,6 +4,7 @@ What each collection must hold is said in `facts.MonthFacts`; the letters in the
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -20,7 +21,7 @@ from ..surveys import model as surveys
 from ..workshop import model as workshop
 from . import facts
 from .calendar_rules import Period
-from .model import Target
+from .model import EvaluationRun, KpiValue, Target
 
 #: Reworks count up to this long after the hand-over (A02).
 REWORK_WINDOW = timedelta(hours=720)
@@ -367,3 +368,21 @@ class _Loader:
         query = select(Target.month, Target.metric, Target.value, Target.id)
         query = query.where(Target.month == str(self._period.month)).order_by(Target.metric)
         return await self._rows(query, facts.Target)
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedFigures:
+    """The aggregates of a run that leave the store: per KPI code its x (None where it is not a count) and n."""
+
+    run_id: UUID
+    number: int
+    provisional: bool
+    counts: tuple[tuple[str, int | None, int], ...]
+
+
+async def published_figures(session: AsyncSession, run: EvaluationRun) -> PublishedFigures:
+    """What a run publishes to the group."""
+    query = select(KpiValue.kpi, KpiValue.x, KpiValue.n).where(KpiValue.run_id == run.id, KpiValue.team_code.is_(None))
+    rows = (await session.execute(query.order_by(KpiValue.kpi))).all()
+    counts = tuple((kpi, int(x) if x is not None and x == int(x) else None, n) for kpi, x, n in rows)
+    return PublishedFigures(run.id, run.number, run.provisional, counts)

@@ -32,6 +32,7 @@ Record = tuple[int, list[str]]
 
 _BLOCK = 1 << 16
 _UNQUOTED_END = re.compile("[,\n]")
+_QUOTED_TEXT = re.compile('(?:[^"]++|"")*+')
 _ANY_SPACE = re.compile(f"[{SPACES}]")
 
 
@@ -188,11 +189,11 @@ class _OpenRecord:
         end = len(text)
         while at < end and not self.complete:
             if self._state == _QUOTED:
-                quote = text.find('"', at)
-                stop = end if quote < 0 else quote
+                inside = _QUOTED_TEXT.match(text, at)
+                stop = inside.end() if inside else at
                 self.breaks += text.count("\n", at, stop)
-                self._add(text[at:stop], bare=False)
-                if quote >= 0:
+                self._add(text[at:stop].replace('""', '"'), bare=False)
+                if stop < end:
                     self._state = _AFTER_QUOTE
                 at = stop + 1
             elif self._state == _BARE:

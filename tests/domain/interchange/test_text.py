@@ -181,3 +181,18 @@ def test_a_long_run_of_spaces_is_around_a_cell_or_inside_it() -> None:
     (_, cells), (_, inner) = read(b"a," + run + b"b" + run + b"\r\nc,d" + run + b"e\r\n", 1000)
     assert cells == ["a", "b"]
     assert len(inner[1]) == CELL_CHARS
+
+
+@given(st.text(alphabet='ab",\r\n ', max_size=60), st.integers(1, 7), st.integers(2, 4))
+def test_a_record_that_is_too_wide_is_cut_and_nothing_else(text: str, size: int, width: int) -> None:
+    reference = slow(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("forecourt.domain.interchange.text.RECORD_CELLS", width)
+        if isinstance(reference, int):
+            with pytest.raises(TextFault) as caught:
+                read(text.encode(), size)
+            assert caught.value.line == reference
+        else:
+            cut = [(line, [cell.removesuffix("\r") for cell in cells[:width]]) for line, cells in reference]
+            found = [(line, [cell.removesuffix("\r") for cell in cells]) for line, cells in read(text.encode(), size)]
+            assert found == cut

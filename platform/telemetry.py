@@ -23,7 +23,15 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import SpanKind, Status, StatusCode
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -37,14 +45,18 @@ _SECRET_KEYS = re.compile(
     r"passw|secret|token|authorization|cookie|csrf|phone|mobile|e_?mail|wechat|contact_value", re.IGNORECASE
 )
 #: Made by us, and full of digits.
-_OUR_KEYS: Final = frozenset({"actor", "group", "level", "request_id", "span_id", "store", "timestamp", "trace_id"})
+_OUR_KEYS: Final = frozenset({"request_id", "span_id", "trace_id"})
+_OUR_FORM = re.compile(r"[0-9a-f-]{16,36}")  # no telephone number has 16 digits (E.164)
+
+_LONGEST: Final = 20_000
 
 _PIECES = re.compile(
     r"(?P<keep>(?<![0-9A-Za-z])(?:[sgr]_[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?![0-9A-Za-z])"
     r"|(?<![\d+])(?:19|20)\d\d-[01]\d-[0-3]\d(?:[T ][0-2]\d:[0-5]\d(?::[0-5]\d(?:\.\d{1,6})?)?)?(?![\d-]))"
-    r"|(?P<mail>[^\s@<>\"'(),:;=]+@[^\s@<>\"'(),:;=]+)"
+    r"|(?P<mail>[^\s@<>\"'(),:;=]{1,64}@[^\s@<>\"'(),:;=]{1,255})"
+    r"|(?P<sure>(?:\b[Bb]earer\s+\S+)|(?:eyJ|fct_)[A-Za-z0-9_.-]{8,})"
     r"|(?P<token>[A-Za-z0-9_-]{22,}(?:\.[A-Za-z0-9_-]+)*)"
-    r"|(?P<phone>\+?\(?\d(?:[ \-.()/\u00a0\u2010-\u2015]{0,2}\d){6,})"
+    r"|(?P<phone>\+?\(?\d(?:[ \-.()/\u00a0\u2010-\u2015\u3000\uff0d]{0,2}\d){6,})"
 )
 
 
@@ -63,6 +75,8 @@ def _replace(found: "re.Match[str]") -> str:
             return "[mail]"
         case "phone":
             return "[number]"
+        case "sure":
+            return "[secret]"
         case "token" if _is_random(piece):
             return "[secret]"
         case "token":
@@ -79,10 +93,10 @@ def _is_random(word: str) -> bool:
 
 def _redacted(value: Any, depth: int = 0) -> Any:
     if isinstance(value, str):
-        return redact(value)
-    if value is None or isinstance(value, bool | float | UUID):
+        return redact(value)[:_LONGEST]
+    if value is None or isinstance(value, bool | UUID):
         return value
-    if isinstance(value, int):
+    if isinstance(value, int | float):
         return "[number]" if abs(value) >= 10_000_000 else value
     if depth >= 6:
         return "[deep]"
@@ -101,7 +115,10 @@ def _of_key(key: str, value: Any, depth: int) -> Any:
 
 def redact_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """The last processor before rendering: nothing is written that it has not seen."""
-    return {key: value if key in _OUR_KEYS else _of_key(key, value, 0) for key, value in event.items()}
+    return {
+        key: value if key in _OUR_KEYS and _OUR_FORM.fullmatch(str(value)) else _of_key(key, value, 0)
+        for key, value in event.items()
+    }
 
 
 # --- logs ------------------------------------------------------------------------------------------------------------
@@ -183,8 +200,6 @@ def bound(
 
 # --- traces ----------------------------------------------------------------------------------------------------------
 
-tracer = trace.get_tracer("forecourt")
-
 
 def configure_traces(settings: Settings, *, service: str) -> TracerProvider:
     """A provider for this process: recording to the collector when one is set, else making ids only.
@@ -216,6 +231,7 @@ def configure(settings: Settings, *, service: str) -> TracerProvider:
 # --- metrics ---------------------------------------------------------------------------------------------------------
 
 REGISTRY = CollectorRegistry(auto_describe=False)
+ProcessCollector(registry=REGISTRY)
 
 _FAST: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15)
 _SLOW: Final = (0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900)
@@ -273,11 +289,18 @@ class Telemetry:
     starlette's own middleware is not used: its spans carry the path, the query and the caller's address, and a survey link has
     its secret in the path. Here a request is known by the template of its route.
 
-    ``quiet`` routes (health, metrics) are counted but not logged.
+    ``quiet`` routes (health, metrics) are counted but not logged. Without ``provider`` the process's own is used.
     """
 
-    def __init__(self, app: ASGIApp, *, quiet: Iterable[str] = ("/healthz", "/readyz", "/metrics")) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        quiet: Iterable[str] = ("/healthz", "/readyz", "/metrics"),
+        provider: trace.TracerProvider | None = None,
+    ) -> None:
         self.app = app
+        self._tracer = trace.get_tracer("forecourt.http", tracer_provider=provider)
         self._quiet = frozenset(quiet)
         self._log = logger("forecourt.access")
 
@@ -305,7 +328,9 @@ class Telemetry:
         context = propagate.extract(headers)
         with (
             bound(request_id=request_id),
-            tracer.start_as_current_span(method, context, SpanKind.SERVER, record_exception=False) as span,
+            self._tracer.start_as_current_span(
+                method, context, SpanKind.SERVER, record_exception=False, set_status_on_exception=False
+            ) as span,
             HTTP_RUNNING.track_inprogress(),
         ):
             failure: str | None = None
@@ -313,9 +338,10 @@ class Telemetry:
                 await self.app(scope, receive, sending)
             except BaseException as error:
                 failure = type(error).__qualname__
+                # Cancelled: the client went away (499, as nginx counts it).
+                status = status or (500 if isinstance(error, Exception) else 499)
                 raise
             finally:
-                status = status or (500 if failure else 0)
                 route = _route(scope)
                 span.update_name(f"{method} {route}")
                 span.set_attributes({"http.request.method": method, "http.route": route})
@@ -327,7 +353,8 @@ class Telemetry:
 
     def _count(self, method: str, route: str, status: int, failure: str | None, seconds: float) -> None:
         HTTP_REQUESTS.labels(method, route, str(status)).inc()
-        HTTP_SECONDS.labels(route).observe(seconds)
+        if method != "WEBSOCKET":  # they live for hours and say nothing about speed
+            HTTP_SECONDS.labels(route).observe(seconds)
         if route in self._quiet and status < 500:
             return
         fields: MutableMapping[str, Any] = {"method": method, "route": route, "status": status}

@@ -45,9 +45,9 @@ class World:
         self.clock.at += timedelta(**span)
 
     async def build(self) -> None:
-        names = ", ".join(f"control.{table.name}" for table in ControlTable.metadata.sorted_tables)
         async with self.sessions() as session:
-            await session.execute(text(f"truncate {names}"))
+            for table in reversed(ControlTable.metadata.sorted_tables):
+                await session.execute(table.delete())  # a hundred times faster than truncate on small tables
             for group, code in ((self.north, "NORTH"), (self.south, "SOUTH")):
                 session.add(DealerGroup(id=group, code=code, name=code, currency="CNY", time_zone="Asia/Shanghai"))
             await session.flush()

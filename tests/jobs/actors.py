@@ -9,10 +9,11 @@ from typing import Any
 
 import dramatiq
 import psycopg
+from opentelemetry import trace
+
 from forecourt.errors import Invalid, StaleVersion, Throttled
 from forecourt.jobs.broker import PostgresBroker
 from forecourt.jobs.middleware import running_job
-from opentelemetry import trace
 
 TRACER = trace.get_tracer("tests.actors")
 

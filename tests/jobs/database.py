@@ -9,12 +9,13 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from forecourt.tenancy.base import ControlTable
-from forecourt.tenancy.names import CONTROL, GROUP_ROLE, TENANT_ROLE, group_login, store_role
-from forecourt.tenancy.queue_tables import SECURITY_SQL, DeadJobRow, JobRow, ScheduleRow, WorkerRow
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import create_engine
 from sqlalchemy.engine import URL
+
+from forecourt.tenancy.base import ControlTable
+from forecourt.tenancy.names import CONTROL, GROUP_ROLE, TENANT_ROLE, group_login, store_role
+from forecourt.tenancy.queue_tables import SECURITY_SQL, DeadJobRow, JobRow, ScheduleRow, WorkerRow
 
 #: Conninfo of a superuser; another server can be named.
 SERVER = os.environ.get("FORECOURT_TEST_SERVER", "host=127.0.0.1 user=postgres dbname=postgres")

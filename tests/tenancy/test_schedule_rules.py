@@ -4,10 +4,11 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from forecourt.errors import Invalid
-from forecourt.tenancy.schedule_rules import Daily, Every, Hourly, Monthly, Rule, as_json, from_json, next_run
 from hypothesis import given
 from hypothesis import strategies as st
+
+from forecourt.errors import Invalid
+from forecourt.tenancy.schedule_rules import Daily, Every, Hourly, Monthly, Rule, as_json, from_json, next_run
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -5,13 +5,13 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from forecourt.tenancy.leases import JobQueue
-from forecourt.tenancy.names import GROUP_ROLE, store_role
-from forecourt.tenancy.queue import CHANNEL, Job, enqueue, enqueue_sync, list_dead, replay_dead
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from forecourt.tenancy.leases import JobQueue
+from forecourt.tenancy.names import GROUP_ROLE, store_role
+from forecourt.tenancy.queue import CHANNEL, Job, enqueue, enqueue_sync, list_dead, replay_dead
 from tests.jobs.database import TENANTS, QueueDatabase
 
 

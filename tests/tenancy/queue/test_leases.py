@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from forecourt.errors import Unavailable
 from forecourt.tenancy.leases import Heartbeat, JobQueue
 from forecourt.tenancy.queue import Job
-
 from tests.jobs.database import TENANTS, QueueDatabase
 
 

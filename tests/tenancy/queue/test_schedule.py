@@ -7,13 +7,13 @@ from datetime import UTC, datetime, time, timedelta
 
 import psycopg
 import pytest
+
 from forecourt.clock import SetClock
 from forecourt.errors import Invalid
 from forecourt.tenancy.leases import JobQueue
 from forecourt.tenancy.names import GROUP_ROLE
 from forecourt.tenancy.schedule import Schedule, put_schedule, run_due
 from forecourt.tenancy.schedule_rules import Every, Monthly
-
 from tests.jobs.database import TENANTS, QueueDatabase
 
 OCTOBER = datetime(2026, 10, 20, 4, tzinfo=UTC)

@@ -2,9 +2,9 @@
 
 import os
 import pwd
-import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,29 +35,30 @@ class Cluster:
 
 
 @contextmanager
-def private_cluster(folder: Path) -> Iterator[Cluster]:
-    """Make a server in ``folder``, stop it at the end. PostgreSQL refuses to run as root, so root lends it a user."""
+def private_cluster() -> Iterator[Cluster]:
+    """Make a server, stop and remove it at the end.
+
+    PostgreSQL refuses to run as root, so root lends it a user; and the folder is not pytest's, which only its own user
+    may enter.
+    """
     user = "postgres" if os.geteuid() == 0 else None
-    data = folder / "server"
-    data.mkdir()
-    if user is not None:
-        account = pwd.getpwnam(user)
-        os.chown(data, account.pw_uid, account.pw_gid)
-        for parent in (folder, *folder.parents):
-            if parent.stat().st_uid == 0 and parent not in (Path("/"), Path("/tmp")):
-                parent.chmod(parent.stat().st_mode | 0o011)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    _run([str(BINARIES / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-N", "--locale=C.UTF-8"], user)
-    cluster = Cluster(data, port, user)
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
-    cluster.control("-l", str(data / "log"), "-o", options, "start")
-    try:
-        yield cluster
-    finally:
-        cluster.control("-m", "immediate", "stop")
-        shutil.rmtree(data)
+    with tempfile.TemporaryDirectory(prefix="forecourt-server-") as folder:
+        data = Path(folder)
+        if user is not None:
+            account = pwd.getpwnam(user)
+            os.chown(data, account.pw_uid, account.pw_gid)
+        initdb = [str(BINARIES / "initdb"), "-D", folder, "-U", "postgres", "-A", "trust", "-N", "--locale=C.UTF-8"]
+        _run(initdb, user)
+        cluster = Cluster(data, port, user)
+        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
+        cluster.control("-l", str(data / "log"), "-o", options, "start")
+        try:
+            yield cluster
+        finally:
+            cluster.control("-m", "immediate", "stop")
 
 
 def _run(command: list[str], user: str | None) -> None:

@@ -68,7 +68,7 @@ def working(broker: PostgresBroker, database: QueueDatabase) -> Iterator[Postgre
         broker.close()
 
 
-def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """Wait until something holds.
 
     Raises:

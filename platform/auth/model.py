@@ -25,6 +25,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from ..tenancy.base import ControlTable, Id
 from ..tenancy.control import one_of
+from ..tenancy.security import REGISTRY, Grants
 
 ACCOUNT_STATES = ("ACTIVE", "DISABLED")
 LANGUAGES = ("en", "zh-CN")
@@ -151,3 +152,32 @@ class SignInAttempt(ControlTable):
     failures: Mapped[int] = mapped_column(server_default=text("0"))
     last_failed_at: Mapped[datetime]
     last_succeeded_at: Mapped[datetime | None]
+
+
+REGISTRY.declare(
+    Grants(
+        "account",
+        group=(
+            "select (id, group_id, name, display_name, email, state, language, created_at, last_sign_in_at)",
+            "insert",
+            "update (name, display_name, email, password_hash, state, language)",
+        ),
+        control=("select", "update (password_hash, last_sign_in_at)"),
+    ),
+    Grants("membership", group=("select", "insert", "update (valid_to)"), control=("select",)),
+    Grants(
+        "access_token",
+        group=(
+            "select (id, account_id, group_id, label, created_at, expires_at, revoked_at, last_used_at)",
+            "insert",
+            "update (revoked_at)",
+        ),
+        control=("select", "update (last_used_at)"),
+    ),
+    Grants(
+        "web_session",
+        group=("select (account_id, group_id, revoked_at)", "update (revoked_at)"),
+        control=("select", "insert", "update"),
+    ),
+    Grants("sign_in_attempt", control=("select", "insert", "update", "delete"), group_column=None),
+)

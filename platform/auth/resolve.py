@@ -1,45 +1,27 @@
 """Which stores exist for an actor. The only way from what a client names to a store that a transaction may open."""
 
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, false, select
+from sqlalchemy import Select, false
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..errors import NotFound
 from ..tenancy.control import Store
+from ..tenancy.session import ResolvedStore, stores_query
 from .actor import Actor
 
 #: States in which a store exists for people: the others are not made yet, or gone.
 VISIBLE_STATES = ("ACTIVE", "SUSPENDED", "CLOSING", "ARCHIVED")
 
 
-@dataclass(frozen=True, slots=True)
-class VisibleStore:
-    """A store the actor may see. `state` and `revision` tell the next floor whether it can be opened now."""
-
-    id: UUID
-    group_id: UUID
-    code: str
-    name: str
-    brand: str
-    region: str | None
-    grade: str | None
-    city_tier: int | None
-    time_zone: str
-    state: str
-    revision: str
-    public_id: str
-
-
-async def visible_stores(session: AsyncSession, actor: Actor, *, limit: int = 1000) -> list[VisibleStore]:
+async def visible_stores(session: AsyncSession, actor: Actor, *, limit: int = 1000) -> list[ResolvedStore]:
     """The actor's stores by code: those of their memberships; for HQ and the system, the group's."""
     query = _visible(actor).order_by(Store.code).limit(max(1, min(limit, 5000)))
-    return [VisibleStore(*row) for row in await session.execute(query)]
+    return [ResolvedStore(*row) for row in await session.execute(query)]
 
 
-async def resolve_store(session: AsyncSession, actor: Actor, store: UUID | str) -> VisibleStore:
+async def resolve_store(session: AsyncSession, actor: Actor, store: UUID | str) -> ResolvedStore:
     """One of the actor's stores, by id or (text) by its code within the group.
 
     Raises:
@@ -49,24 +31,11 @@ async def resolve_store(session: AsyncSession, actor: Actor, store: UUID | str) 
     row = (await session.execute(_visible(actor).where(chosen))).one_or_none()
     if row is None:
         raise NotFound("no such store")
-    return VisibleStore(*row)
+    return ResolvedStore(*row)
 
 
-def _visible(actor: Actor) -> Select[*tuple[Any, ...]]:
-    query = select(
-        Store.id,
-        Store.group_id,
-        Store.code,
-        Store.name,
-        Store.brand,
-        Store.region,
-        Store.grade,
-        Store.city_tier,
-        Store.time_zone,
-        Store.state,
-        Store.revision,
-        Store.public_id,
-    ).where(Store.group_id == actor.group_id, Store.state.in_(VISIBLE_STATES))
+def _visible(actor: Actor) -> Select[Any]:
+    query = stores_query().where(Store.group_id == actor.group_id, Store.state.in_(VISIBLE_STATES))
     if actor.system or actor.can("tenancy:group:read", None):
         return query
     ids = actor.store_ids()

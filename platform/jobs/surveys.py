@@ -1,0 +1,8 @@
+"""Jobs of surveys."""
+
+from .broker import PostgresBroker
+from .context import JobContext
+
+
+def register(broker: PostgresBroker, context: JobContext) -> None:
+    """Declare the actors of this feature."""

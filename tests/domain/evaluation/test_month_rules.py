@@ -169,7 +169,7 @@ def test_a_store_of_a_hundred_thousand_rows_takes_seconds_not_minutes() -> None:
         "part_lines": [PartLine(f"R{row % size}", row, start + row % size * step, one, one) for row in range(2 * size)],
     }
     assert sum(len(rows) for rows in given.values()) == 100_000
-    before = time.perf_counter()
+    before = time.process_time()
     result = close(**given)
-    assert time.perf_counter() - before < 30
+    assert time.process_time() - before < 20
     assert result.values["A12"].n == size

@@ -4,16 +4,22 @@ Secrets are kept as hashes: passwords with argon2id, everything random with SHA-
 `group_id` is repeated in every row, tied to the account's by a composite foreign key, so that row-level security can guard
 each table by itself.
 
-Who needs what (declared for `tenancy/security.py`; rows of a group are recognised by the login):
+Who needs what, to be declared with `tenancy/security.py` (rows of a group are recognised by the login):
 
-    table            forecourt_control (sign-in, look-up)      forecourt_group (the group's rows)
-    account          select; update password_hash,             select all but password_hash; insert;
-                     last_sign_in_at                           update all but id, group_id, created_at
-    membership       select                                    select, insert, update (valid_to)
-    access_token     select; update last_used_at               select all but token_hash; insert; update (revoked_at)
-    web_session      select, insert, update                    select account_id, group_id, revoked_at; update (revoked_at)
-    sign_in_attempt  select, insert, update, delete            nothing: it belongs to no group
+    Grants("account",
+           group=("select (id, group_id, name, display_name, email, state, language, created_at, last_sign_in_at)", "insert",
+                  "update (name, display_name, email, password_hash, state, language)"),
+           control=("select", "update (password_hash, last_sign_in_at)"))
+    Grants("membership", group=("select", "insert", "update (valid_to)"), control=("select",))
+    Grants("access_token",
+           group=("select (id, account_id, group_id, label, created_at, expires_at, revoked_at, last_used_at)", "insert",
+                  "update (revoked_at)"),
+           control=("select", "update (last_used_at)"))
+    Grants("web_session", group=("select (account_id, group_id, revoked_at)", "update (revoked_at)"),
+           control=("select", "insert", "update"))
+    Grants("sign_in_attempt", control=("select", "insert", "update", "delete"), group_column=None)
 
+`forecourt_control` signs in and looks up; `forecourt_group` manages its own rows and never reads a password or token hash.
 Stores (`forecourt_tenant`) get nothing of any of them.
 """
 

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import uvicorn
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -14,6 +14,7 @@ from .composition import open_platform
 from .domain.work import Platform
 from .errors import ForecourtError
 from .settings import Settings
+from .telemetry import Telemetry, render_metrics
 from .tenancy.queue import workers_alive
 from .tenancy.security import check_parameters, check_statement, problems
 from .tenancy.server import Server
@@ -34,7 +35,8 @@ def build_app(server: Server, settings: Settings) -> Starlette:
         Route("/readyz", readyz),
         Route("/metrics", metrics),
     ]
-    return Starlette(routes=routes, lifespan=lifespan)
+    quiet = frozenset({"/healthz", "/metrics", "/readyz"})
+    return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(Telemetry, quiet=quiet)])
 
 
 async def healthz(request: Request) -> Response:
@@ -60,7 +62,8 @@ async def readyz(request: Request) -> Response:
 
 async def metrics(request: Request) -> Response:
     """Prometheus metrics of this process."""
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    text, content_type = render_metrics()
+    return Response(text, headers={"Content-Type": content_type})
 
 
 def serve(server: Server, settings: Settings) -> None:
@@ -70,7 +73,8 @@ def serve(server: Server, settings: Settings) -> None:
         host=settings.host,
         port=settings.port,
         log_level=settings.log_level.lower(),
-        access_log=False,
+        access_log=False,  # `Telemetry` writes it, without paths: survey links carry their secret there
+        log_config=None,
         server_header=False,
         timeout_graceful_shutdown=10,
     )

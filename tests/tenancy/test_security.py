@@ -12,6 +12,7 @@ from forecourt.tenancy.base import ControlTable
 from forecourt.tenancy.bootstrap import bootstrap, require_hardening
 from forecourt.tenancy.names import CONTROL, group_login
 from forecourt.tenancy.security import REGISTRY, Grants, Problem, Registry, check_hardening
+from migrations.make_base import import_models
 from tests.conftest import World
 
 
@@ -87,6 +88,7 @@ def test_a_soft_server_is_refused_unless_the_operator_accepts_it(caplog: pytest.
 
 
 def test_every_control_table_has_declared_rights_and_row_security(world: World) -> None:
+    import_models()
     declared = {table.name for table in ControlTable.metadata.tables.values()}
     assert declared == REGISTRY.tables()
     with administrator(world) as connection:

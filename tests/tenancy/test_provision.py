@@ -51,6 +51,8 @@ def test_a_store_that_cannot_be_made_says_so_and_can_be_tried_again(world: World
         assert store_state(connection, store_id) == (group, "ACTIVE")
         with pytest.raises(WrongState):
             provision_store(connection, store_id, head=head())
+        for step in (close_store, archive_store, delete_store):
+            step(connection, store_id)
 
 
 def test_a_stores_life(world: World) -> None:

@@ -65,7 +65,7 @@ def owner_connection(server: Server) -> Iterator[Connection[Any]]:
     try:
         connection = psycopg.connect(server.conninfo(OWNER), autocommit=True, connect_timeout=10)
     except psycopg.OperationalError as error:
-        raise Unavailable(f"PostgreSQL cannot be reached: {error}") from error
+        raise Unavailable(f"PostgreSQL cannot be reached (was `forecourt db bootstrap` run?): {error}") from error
     with connection:
         yield connection
 

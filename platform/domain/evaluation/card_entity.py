@@ -11,8 +11,8 @@ from ...tenancy.reader.common import recorded
 from ...tenancy.reader.entity import Grant, Kind, Reach, Viewer, Words, entity, many, one, value
 from ..people.entity import EMPLOYMENT, ROLE
 from ..people.reach import about, among
-from .entity import KPI_READ, shown_to_staff
-from .model import Appeal, DepartmentCard, DepartmentCardItem, EvaluationRun, LedgerEntry, Scorecard
+from .entity import KPI_READ, record_fields, shown_to_staff
+from .model import Appeal, DepartmentCard, DepartmentCardItem, EvaluationRun, KpiRecord, LedgerEntry, Scorecard
 
 VERDICT = Words(
     "ScorecardVerdict",
@@ -87,6 +87,7 @@ SCORECARD = entity(
         value("s01Pass", Scorecard.s01_pass, "The rate reaches the target 达标."),
         value("responses", Scorecard.responses, "Valid responses 有效答卷."),
         value("s02", Scorecard.s02, "Very-satisfied rate of respondents, percent 答卷非常满意度."),
+        value("passMark", Scorecard.pass_mark, "Points from which the card passes 达标线."),
         value("ledgerPoints", Scorecard.ledger_points, "Points of the deductions ledger, zero or negative 扣分."),
         value("total", Scorecard.total, "Total points 总分."),
         value("verdict", Scorecard.verdict, "What the card says 考核结论.", words=VERDICT),
@@ -104,7 +105,25 @@ SCORECARD = entity(
             "The person's ledger, of all months 扣分台账.",
             local="employee_id",
         ),
+        many("records", "ScorecardRecord", "card_id", "The records behind its figures 评分明细."),
     ),
+)
+
+
+def _record_within(viewer: Viewer, reach: Reach, row: FromClause) -> ColumnElement[bool]:
+    card = Scorecard.__table__.alias()
+    return row.c.card_id.in_(select(card.c.id).where(_card_within(viewer, reach, card)))
+
+
+SCORECARD_RECORD = entity(
+    KpiRecord,
+    "One record that a figure on a person's card counted 评分明细: the explanation of the card.",
+    plural="scorecardRecords",
+    name="ScorecardRecord",
+    grants=(Grant("evaluation:scorecard:read", _record_within),),
+    only=lambda row: row.c.card_id.is_not(None),
+    fields=record_fields(),
+    relations=(one("scorecard", "Scorecard", "card_id", "The card 考核评分卡."),),
 )
 
 DEPARTMENT_CARD = entity(
@@ -191,4 +210,4 @@ APPEAL = entity(
     ),
 )
 
-ENTITIES = (SCORECARD, DEPARTMENT_CARD, DEPARTMENT_CARD_ITEM, LEDGER_ENTRY, APPEAL)
+ENTITIES = (SCORECARD, SCORECARD_RECORD, DEPARTMENT_CARD, DEPARTMENT_CARD_ITEM, LEDGER_ENTRY, APPEAL)

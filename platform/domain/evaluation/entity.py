@@ -3,7 +3,7 @@
 from sqlalchemy import ColumnElement, FromClause, or_
 
 from ...tenancy.reader.common import recorded
-from ...tenancy.reader.entity import Grant, Kind, Reach, Viewer, Words, entity, many, one, value
+from ...tenancy.reader.entity import Field, Grant, Kind, Reach, Viewer, Words, entity, many, one, value
 from .model import EvaluationRun, KpiRecord, KpiValue, Target
 
 KPI_READ = "evaluation:kpi:read"
@@ -21,6 +21,17 @@ RUN_STATE = Words(
         "APPROVED": "Approved by a person 已审批.",
         "PUBLISHED": "Published to staff 已发布.",
         "SUPERSEDED": "Replaced by a newer run 已被替代.",
+    },
+)
+
+
+PART = Words(
+    "KpiRecordPart",
+    "Where a record counts 计入位置.",
+    {
+        "NUMERATOR": "In the numerator 分子.",
+        "DENOMINATOR": "In the denominator 分母.",
+        "CASE": "Among the cases that n counts 样本.",
     },
 )
 
@@ -97,17 +108,27 @@ KPI_VALUE = entity(
     ),
 )
 
-KPI_RECORD = entity(
-    KpiRecord,
-    "One record that a KPI value counted 指标明细: the explanation of every score.",
-    plural="kpiRecords",
-    grants=(Grant(KPI_READ),),
-    fields=(
+
+def record_fields() -> tuple[Field, ...]:
+    """Fields of a record that a figure counted."""
+    return (
         value("kpi", KpiRecord.kpi, "Code of the KPI 指标代码."),
+        value("part", KpiRecord.part, "Where the record counts 计入位置.", words=PART),
         value("recordKind", KpiRecord.record_kind, "Kind of the record 记录类型."),
         value("recordKey", KpiRecord.record_key, "Natural key of the record, such as an order number 记录编号."),
-        value("inNumerator", KpiRecord.in_numerator, "It counts in the numerator 计入分子."),
-    ),
+        value("amount", KpiRecord.amount, "What it adds: 1, hours, seconds or money 数值."),
+        value("proofKind", KpiRecord.proof_kind, "Kind of the record that proves it 佐证类型."),
+        value("proofKey", KpiRecord.proof_key, "Natural key of the record that proves it 佐证编号."),
+    )
+
+
+KPI_RECORD = entity(
+    KpiRecord,
+    "One record that a KPI of the store counted 指标明细: the explanation of every figure.",
+    plural="kpiRecords",
+    grants=(Grant(KPI_READ),),
+    only=lambda row: row.c.card_id.is_(None),
+    fields=record_fields(),
     relations=(one("run", "EvaluationRun", "run_id", "The run 月度考核."),),
 )
 

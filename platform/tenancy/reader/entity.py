@@ -140,6 +140,8 @@ class Entity:
     relations: tuple[Relation, ...] = ()
     #: name of the list of all rows in the store (`customers`)
     plural: str = ""
+    #: which rows of the table are this entity's; None: all (two entities may share a table)
+    only: Callable[[FromClause], ColumnElement[bool]] | None = None
     field_by_name: Mapping[str, Field] = field(init=False, repr=False)
     relation_by_name: Mapping[str, Relation] = field(init=False, repr=False)
 
@@ -236,12 +238,16 @@ def entity(
     fields: tuple[Field, ...],
     relations: tuple[Relation, ...] = (),
     name: str = "",
+    only: Callable[[FromClause], ColumnElement[bool]] | None = None,
 ) -> Entity:
-    """Declare an entity over a store's table; its name is the table class's unless given."""
+    """Declare an entity over a store's table, or over those of its rows that `only` picks.
+
+    Its name is the table class's unless given.
+    """
     core = table.__table__
     if not isinstance(core, Table):
         raise TypeError(f"{table} is no table")
-    return Entity(name or table.__name__, core, description, grants, fields, relations, plural)
+    return Entity(name or table.__name__, core, description, grants, fields, relations, plural, only)
 
 
 def table(name: str) -> Table:

@@ -190,7 +190,12 @@ def to_many_totals(lv: Level, relation: Relation, values: Sequence[Any]) -> Sele
 
 
 def visible(entity: Entity, viewer: Viewer, row: FromClause) -> Predicate:
-    """The row rule: which rows of the entity exist for the viewer."""
+    """The row rule: which rows of the table are the entity's, and of these which exist for the viewer."""
+    seen = _seen(entity, viewer, row)
+    return seen if entity.only is None else and_(entity.only(row), seen)
+
+
+def _seen(entity: Entity, viewer: Viewer, row: FromClause) -> Predicate:
     rules: list[Predicate] = []
     for grant in entity.grants:
         reach = viewer.reach.get(grant.permission)

@@ -119,9 +119,7 @@ async def _fill(engine: AsyncEngine, stores: dict[str, ScratchStore], chance: ra
 
 def _rows(table: Table, made: dict[str, list[Row]], chance: random.Random) -> list[Row]:
     wanted = LEAST.get(table.name, 30)
-    unique = [
-        [column.name for column in item.columns] for item in (*table.constraints, *table.indexes) if _unique(item)
-    ]
+    unique = [names for item in (*table.constraints, *table.indexes) if (names := _unique(item))]
     words = {name: found for item in table.constraints for name, found in _words(item)}
     seen: set[tuple[Any, ...]] = set()
     rows: list[Row] = []
@@ -136,8 +134,10 @@ def _rows(table: Table, made: dict[str, list[Row]], chance: random.Random) -> li
 
 
 def _unique(item: Any) -> list[str]:
-    if isinstance(item, UniqueConstraint) or (isinstance(item, Index) and item.unique):
+    if isinstance(item, UniqueConstraint):
         return [column.name for column in item.columns]
+    if isinstance(item, Index) and item.unique:
+        return [str(getattr(column, "name", column)) for column in item.expressions]
     return []
 
 

@@ -20,9 +20,9 @@ from .sql import (
     Level,
     Window,
     level,
-    one_row,
     root_rows,
     root_total,
+    rows_by_id,
     to_many_rows,
     to_many_totals,
     to_one_rows,
@@ -63,10 +63,13 @@ class Reader:
 
     async def node(self, shape: Shape, id_: UUID) -> Node | None:
         """The row with an id, or None when it does not exist for the viewer."""
+        found = await self.nodes(shape, [id_])
+        return found[0] if found else None
+
+    async def nodes(self, shape: Shape, ids: Sequence[UUID]) -> list[Node]:
+        """The rows with these ids that exist for the viewer, in no order."""
         lv = level(self.entities, self.viewer, shape)
-        rows = (await self.session.execute(one_row(lv, id_))).all()
-        nodes = await self._nodes(lv, rows)
-        return nodes[0] if nodes else None
+        return await self._nodes(lv, (await self.session.execute(rows_by_id(lv, ids))).all())
 
     async def _page(self, lv: Level, window: Window, rows: Sequence[Sequence[Any]]) -> Connection:
         return (await self._pages(lv, window, {None: rows}))[None]

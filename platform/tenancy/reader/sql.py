@@ -157,9 +157,9 @@ def root_total(lv: Level) -> Select[Any]:
     return select(func.count()).select_from(lv.row).where(lv.allowed)
 
 
-def one_row(lv: Level, id_: Any) -> Select[Any]:
-    """The row with an id, if it exists for the viewer."""
-    return select(*lv.columns).select_from(lv.row).where(lv.row.c.id == id_, lv.allowed)
+def rows_by_id(lv: Level, ids: Sequence[Any]) -> Select[Any]:
+    """The rows with these ids that exist for the viewer."""
+    return select(*lv.columns).select_from(lv.row).where(_among(lv.row.c.id, ids), lv.allowed)
 
 
 def to_one_rows(lv: Level, relation: Relation, values: Sequence[Any]) -> Select[Any]:

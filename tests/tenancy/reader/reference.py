@@ -162,7 +162,7 @@ def _rank(value: Any) -> tuple[bool, Any]:
 
 def _compare(value: Any, operator: Operator, wanted: Any) -> bool:
     if operator is Operator.IS_NULL:
-        return (value is None) == wanted
+        return bool((value is None) == wanted)
     if value is None:
         return False
     match operator:

@@ -1,5 +1,7 @@
 """What a declaration may not say."""
 
+import re
+
 import pytest
 
 from forecourt.domain.customers.model import ContactPoint, Customer
@@ -52,8 +54,6 @@ def test_relations_must_lead_somewhere() -> None:
 
 def test_every_word_of_a_column_is_declared() -> None:
     """The words of a field are those of its table's CHECK."""
-    import re
-
     for item in ENTITIES:
         checks = {}
         for constraint in item.table.constraints:

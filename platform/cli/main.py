@@ -1,7 +1,11 @@
 """`forecourt`: what an operator or a store's IT person types."""
 
+import os
+
 import typer
 
+from ..settings import settings
+from ..telemetry import configure_logs
 from . import demo, exchange, jobs, people, schema, server, stores
 
 app = typer.Typer(
@@ -25,6 +29,11 @@ app.add_typer(stores.app, name="store")
 app.add_typer(people.app, name="user")
 app.add_typer(schema.app, name="schema")
 app.add_typer(jobs.app, name="jobs")
+
+
+@app.callback()
+def _every_command() -> None:
+    configure_logs(settings().log_level if "FORECOURT_LOG_LEVEL" in os.environ else "WARNING")
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ from ..composition import (
 from ..domain.work import Platform
 from ..errors import Unavailable
 from ..settings import Settings, settings
+from ..telemetry import configure
 from ..tenancy.bootstrap import bootstrap, require_hardening
 from ..tenancy.engines import Engines
 from ..tenancy.migrate import migrate
@@ -58,6 +59,8 @@ def db_migrate(
     """Bring the control schema and every store to the newest version. Stopped in the middle? Run it again."""
     chosen = settings()
     with running_server(chosen) as server, Progress(console=console) as progress:
+        if server.own is not None:  # ours: nobody else could have set it up
+            require_hardening(bootstrap(server), chosen.hardening)
         task = progress.add_task("migrating stores", total=None)
 
         def show(done: int, total: int, code: str, error: str | None) -> None:
@@ -83,6 +86,7 @@ def api(
     from ..app import serve
 
     chosen = settings() if port is None else settings().model_copy(update={"port": port})
+    configure(chosen, service="api")
     server = without_owner(open_server(chosen))
     check_start(server, chosen)
     serve(server, chosen)
@@ -103,6 +107,7 @@ def scheduler() -> None:
 
 
 def _work(chosen: Settings, *, threads: int, queues: set[str] | None) -> int:
+    configure(chosen, service="worker")
     server = without_owner(open_server(chosen))
     check_start(server, chosen)
     platform = Platform(Engines(server, chosen, application="forecourt worker"))
@@ -125,11 +130,27 @@ def up(
         with_processes(chosen, port=port, workers=workers)
 
 
-def with_processes(chosen: Settings, *, port: int | None, workers: int, ready: "list[str] | None" = None) -> None:
-    """Run API and workers until a signal, starting again what ends by itself. `ready` lines are printed once it serves."""
+def with_processes(
+    chosen: Settings,
+    *,
+    port: int | None,
+    workers: int,
+    quiet: bool = False,
+    once_ready: Callable[[str], None] | None = None,
+) -> None:
+    """Run API and workers until a signal, starting again what ends by itself.
+
+    Args:
+        quiet: the processes log warnings only (they share the terminal with progress bars).
+        once_ready: called with the address when everything serves.
+    """
     listening = port if port is not None else chosen.port
     commands = {"api": ("api", "--port", str(listening))} | {f"worker {n + 1}": ("worker",) for n in range(workers)}
-    processes = {name: child(*arguments, settings=chosen) for name, arguments in commands.items()}
+
+    def start(name: str) -> "subprocess.Popen[bytes]":
+        return child(*commands[name], settings=chosen, quiet=quiet)
+
+    processes = {name: start(name) for name in commands}
     stopping = False
 
     def handle(number: int, frame: object) -> None:
@@ -138,11 +159,12 @@ def with_processes(chosen: Settings, *, port: int | None, workers: int, ready: "
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        wait_until_ready(f"http://{chosen.host}:{listening}", processes["api"], lambda: stopping)
+        address = f"http://{chosen.host}:{listening}"
+        wait_until_ready(address, processes["api"], lambda: stopping)
         if not stopping:
-            console.print(f"Forecourt listens on http://{chosen.host}:{listening}")
-            for line in ready or ():
-                console.print(line, soft_wrap=True)
+            console.print(f"Forecourt listens on {address}")
+            if once_ready is not None:
+                once_ready(address)
         began = dict.fromkeys(processes, time.monotonic())
         while not stopping:
             time.sleep(0.2)
@@ -151,7 +173,7 @@ def with_processes(chosen: Settings, *, port: int | None, workers: int, ready: "
                     if time.monotonic() - began[name] < 3:
                         raise Unavailable(f"{name} ended at once with code {process.returncode}; see its message above")
                     console.print(f"[yellow]{name} ended with code {process.returncode}; starting it again[/yellow]")
-                    processes[name] = child(*commands[name], settings=chosen)
+                    processes[name] = start(name)
                     began[name] = time.monotonic()
     finally:
         console.print("stopping…")

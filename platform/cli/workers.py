@@ -17,10 +17,16 @@ from ..tenancy.session import control_session
 STOP_SECONDS = 20
 
 
-def child(*arguments: str, settings: Settings) -> "subprocess.Popen[bytes]":
-    """One of our own processes. It finds the database by the same settings; it never needs the owner's password."""
+def child(*arguments: str, settings: Settings, quiet: bool = False) -> "subprocess.Popen[bytes]":
+    """One of our own processes. It finds the database by the same settings; it never needs the owner's password.
+
+    Args:
+        quiet: it logs warnings only, unless the operator chose a level.
+    """
     environment = {**os.environ, "FORECOURT_HOME": str(settings.home)}
     environment.pop("FORECOURT_OWNER_PASSWORD", None)
+    if quiet:
+        environment.setdefault("FORECOURT_LOG_LEVEL", "WARNING")
     return subprocess.Popen([sys.executable, "-m", "forecourt", *arguments], env=environment)  # noqa: S603
 
 
@@ -46,7 +52,9 @@ async def helping_workers(server: Server, settings: Settings, count: int | None 
             alive = bool(await workers_alive(session, within=15))
     finally:
         await engines.aclose()
-    processes = [] if alive else [child("worker", settings=settings) for _ in range(count or (os.cpu_count() or 1))]
+    processes = (
+        [] if alive else [child("worker", settings=settings, quiet=True) for _ in range(count or (os.cpu_count() or 1))]
+    )
     try:
         yield
     finally:

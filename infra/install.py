@@ -54,15 +54,18 @@ def install(venv: Path, lock: Path) -> bool:
             file = Path(folder) / f"{number}.txt"
             file.write_text("\n".join(part) + "\n", encoding="utf-8")
             running.append(subprocess.Popen(pip(venv, "--require-hashes", "-r", str(file))))  # noqa: S603
-        return all([process.wait() == 0 for process in running])
+        codes = [process.wait() for process in running]  # each of them, so that none outlives this folder
+    return not any(codes)
 
 
 def check_tools() -> None:
     """Say in one line what a machine lacks, instead of a trace."""
     if sys.version_info < LEAST:
         have = ".".join(map(str, sys.version_info[:3]))
-        raise SystemExit(f"Forecourt needs Python 3.11 or newer, and {sys.executable} is {have}: make PYTHON=python3.11")
-    if subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True, check=False).returncode:  # noqa: S603
+        raise SystemExit(
+            f"Forecourt needs Python 3.11 or newer, and {sys.executable} is {have}: make PYTHON=python3.11"
+        )
+    if subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True, check=False).returncode:
         raise SystemExit(f"{sys.executable} has no pip: apt install python3-pip")
 
 

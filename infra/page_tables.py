@@ -17,7 +17,9 @@ def interchange() -> dict[str, str]:
 
 def settings() -> dict[str, str]:
     """README's table of the variables an operator may set."""
-    rows = [f"| `{_variable(name, field)}` | {_default(field)} | {field.description or ''} |" for name, field in _fields()]
+    rows = [
+        f"| `{_variable(name, field)}` | {_default(field)} | {field.description or ''} |" for name, field in _fields()
+    ]
     return {"settings": "\n".join(["| Variable | Default | Meaning |", "|---|---|---|", *rows])}
 
 

@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 FORECOURT_HOME ?= .forecourt
 export FORECOURT_HOME
+# Tests at once: each worker starts servers of its own. `make test WORKERS=0` for one after the other in one process.
+WORKERS ?= 2
 
 .PHONY: help setup dev demo up test lint proof fresh schema head-script lock base-migration clean
 
@@ -34,7 +36,7 @@ up: setup  ## Start the server, API, workers and scheduler
 	@$(BIN)/forecourt up $(ARGS)
 
 test: dev  ## Every test that needs nothing but this folder
-	$(BIN)/python -m pytest -q -m "not proof and not browser and not debian_pg" $(ARGS)
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not proof and not browser and not debian_pg" $(ARGS)
 
 lint: dev  ## Style, types, floors, lock files, house rules
 	$(BIN)/ruff check .

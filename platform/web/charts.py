@@ -123,11 +123,11 @@ def funnel(
     left, right, top, bottom = 46, width - 14, 14, height - 40
     largest = max(row["n"] for row in shown)
     axis_end = _rounded_up(largest * 1.08)
-    smallest = max(1, min(row["n"] for row in shown) // 2)
     lowest, highest = _value_range(shown, pooled, limits_at)
     across = Scale(0, axis_end, left, right)
     up = Scale(lowest, highest, bottom, top)
-    sizes = sorted({max(1, round(smallest + (axis_end - smallest) * i / _CURVE_POINTS)) for i in range(_CURVE_POINTS + 1)})
+    # Closer together where the curves bend: at the small stores.
+    sizes = sorted({max(1, round(axis_end * (i / _CURVE_POINTS) ** 2)) for i in range(_CURVE_POINTS + 1)})
     limits = [limits_at(size, pooled) for size in sizes]
     return Funnel(
         width=width,
@@ -155,13 +155,17 @@ def _value_range(rows: Sequence[Mapping[str, Any]], pooled: float, limits_at: Li
 
 
 def _rounded_up(value: float) -> int:
-    step = next(step for step in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10**4, 10**9) if value / step <= 6)
+    step = next(
+        step for step in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10**4, 10**9) if value / step <= 6
+    )
     return int(-(-value // step) * step)
 
 
 def _ticks(low: float, high: float, most: int) -> list[float]:
     span = high - low
-    step = next(step for step in (0.05, 0.1, 0.2, 0.25, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 10**9) if span / step <= most)
+    step = next(
+        step for step in (0.05, 0.1, 0.2, 0.25, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 10**9) if span / step <= most
+    )
     count = int(span / step + 1e-9)
     return [round(low + step * i, 6) for i in range(count + 1)]
 
@@ -172,14 +176,18 @@ def _band(across: Scale, up: Scale, sizes: Sequence[int], lower: Sequence[float]
     return "M" + " L".join(there + back) + " Z"
 
 
+#: Room for a label, in pixels of the drawing.
+_LABEL_WIDTH: Final = 40.0
+_LABEL_HEIGHT: Final = 13.0
+
+
 def _dots(rows: Sequence[Mapping[str, Any]], across: Scale, up: Scale, right: int) -> tuple[Dot, ...]:
-    taken: list[tuple[float, float]] = []
+    places = [(across(row["n"]), up(row["value"])) for row in rows]
+    taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in places]
     dots = []
-    for row in sorted(rows, key=lambda row: (-row["value"], row["store"]["code"])):
-        x, y = across(row["n"]), up(row["value"])
-        # A label stands right of its dot, or left of it near the edge or where another label is.
-        anchor = "end" if x > right - 46 or any(abs(y - b) < 13 and 0 <= a - x < 52 for a, b in taken) else "start"
-        taken.append((x, y))
+    for row, (x, y) in zip(rows, places, strict=True):
+        label_x, label_y, anchor, box = _label(x, y, right, taken)
+        taken.append(box)
         dots.append(
             Dot(
                 code=row["store"]["code"],
@@ -188,12 +196,32 @@ def _dots(rows: Sequence[Mapping[str, Any]], across: Scale, up: Scale, right: in
                 y=y,
                 verdict=row.get("verdict") or "NONE",
                 path=symbol(row.get("verdict"), x, y),
-                label_x=round(x + (9 if anchor == "start" else -9), 1),
-                label_y=round(y + 4, 1),
+                label_x=round(label_x, 1),
+                label_y=round(label_y, 1),
                 anchor=anchor,
             )
         )
     return tuple(dots)
+
+
+_Box = tuple[float, float, float, float]
+
+
+def _label(x: float, y: float, right: float, taken: Sequence[_Box]) -> tuple[float, float, str, _Box]:
+    """Where a dot's label stands: right of it, left, above or below, the first place that is free."""
+    w, h = _LABEL_WIDTH, _LABEL_HEIGHT
+    tries: list[tuple[float, float, str, _Box]] = [
+        (x + 9, y + 4, "start", (x + 9, y - h / 2, x + 9 + w, y + h / 2)),
+        (x - 9, y + 4, "end", (x - 9 - w, y - h / 2, x - 9, y + h / 2)),
+        (x, y - 9, "middle", (x - w / 2, y - 9 - h, x + w / 2, y - 8)),
+        (x, y + 18, "middle", (x - w / 2, y + 8, x + w / 2, y + 8 + h)),
+    ]
+    free = (one for one in tries if one[3][2] <= right and not any(_overlap(one[3], other) for other in taken))
+    return next(free, tries[1] if x + 9 + w > right else tries[0])
+
+
+def _overlap(one: _Box, other: _Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def symbol(verdict: str | None, x: float, y: float, size: float = 5.5) -> str:

@@ -33,7 +33,13 @@ async def do_sign_in(visit: Visit) -> Response:
     await _end_session(visit)
     response = see_other(safe_next(back))
     response.set_cookie(
-        COOKIE, opened.cookie, max_age=int(ABSOLUTE.total_seconds()), path="/", secure=True, httponly=True, samesite="lax"
+        COOKIE,
+        opened.cookie,
+        max_age=int(ABSOLUTE.total_seconds()),
+        path="/",
+        secure=True,
+        httponly=True,
+        samesite="lax",
     )
     return response
 
@@ -54,9 +60,7 @@ async def set_language(visit: Visit) -> Response:
     if wanted not in languages.LANGUAGES:
         raise NotFound("no such language")
     response = see_other(safe_next(fields.get("next")))
-    response.set_cookie(
-        languages.COOKIE, wanted, max_age=_YEAR, path="/", secure=True, httponly=True, samesite="lax"
-    )
+    response.set_cookie(languages.COOKIE, wanted, max_age=_YEAR, path="/", secure=True, httponly=True, samesite="lax")
     return response
 
 
@@ -107,8 +111,14 @@ def _sign_in_form(
     minutes = max(1, -(-int(wait) // 60))
     done = visit.request.query_params.get("done")
     return visit.page(
-        "sign_in.html", status=status, problem=problem, given=name[:200], back=safe_next(back), minutes=minutes,
-        seconds=max(1, round(wait)), done=done,
+        "sign_in.html",
+        status=status,
+        problem=problem,
+        given=name[:200],
+        back=safe_next(back),
+        minutes=minutes,
+        seconds=max(1, round(wait)),
+        done=done,
     )
 
 

@@ -62,12 +62,11 @@ class Figures:
         """A share from 0 to 1 as per cent with one decimal."""
         return DASH if value is None else str(format_percent(Decimal(str(value)), format="0.0%", locale=self.locale))
 
-    def spread(self, value: Any) -> str:
-        """A difference of shares in percentage points with one decimal and its sign, such as −3.2."""
-        if value is None:
-            return DASH
-        tenths = (Decimal(str(value)) * 100).quantize(Decimal("0.1"))
-        return ("−" if tenths < 0 else "+" if tenths > 0 else "") + format(abs(tenths), "f")
+    def gap(self, value: Any) -> str:
+        """A difference of shares (0.032) in percentage points with one decimal (3.2)."""
+        return (
+            DASH if value is None else str(format_decimal(Decimal(str(value)) * 100, format="0.0", locale=self.locale))
+        )
 
     def kpi(self, code: str, value: Any) -> str:
         """A KPI's value in its unit; a value that the catalogue does not know is a plain number."""

@@ -55,7 +55,7 @@ def _explained(records: Sequence[Mapping[str, Any]]) -> dict[str, list[dict[str,
     by_kpi: dict[str, list[Mapping[str, Any]]] = {}
     for record in records:
         by_kpi.setdefault(str(record["kpi"]), []).append(record)
-    return {kpi: fold(rows) for kpi, rows in sorted(by_kpi.items())}
+    return {kpi: fold(rows) for kpi, rows in sorted(by_kpi.items(), key=lambda item: (item[0][0] != "S", item[0]))}
 
 
 def _of_scheme(entries: Sequence[Mapping[str, Any]], scheme: str) -> list[dict[str, Any]]:
@@ -77,7 +77,9 @@ def _of_scheme(entries: Sequence[Mapping[str, Any]], scheme: str) -> list[dict[s
 async def appeal(visit: Visit) -> Response:
     """File an appeal against an own entry."""
     fields, month = await visit.form(), month_of(visit)
-    data = await visit.ask("file_appeal", input={"entryId": fields.get("entry", ""), "text": fields.get("text", "")[:2000]})
+    data = await visit.ask(
+        "file_appeal", input={"entryId": fields.get("entry", ""), "text": fields.get("text", "")[:2000]}
+    )
     errors = data["fileAppeal"]["userErrors"]
     if errors:
         return see_other(f"/me/{month}", refused=str(errors[0]["code"]))

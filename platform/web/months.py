@@ -46,7 +46,7 @@ async def show_month(visit: Visit) -> Response:
     ranked = sum(1 for row in rows if row["rank"] is not None)
     plots: list[charts.Funnel | None] = []
     if pooled is not None:
-        plots = [charts.funnel(rows, pooled, width=wide, height=high) for wide, high in ((620, 400), (340, 340))]
+        plots = [charts.funnel(rows, pooled, width=wide, height=high) for wide, high in ((1120, 440), (340, 340))]
     return visit.page(
         "month.html",
         zone=group["timeZone"],

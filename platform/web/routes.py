@@ -80,4 +80,3 @@ def error_handlers(desk: WebDesk) -> Mapping[Any, ErrorHandler]:
         return handle
 
     return {404: handler(404, NotFound()), 500: handler(500, Fault())}
-

@@ -168,9 +168,7 @@ async def decide(visit: Visit) -> Response:
     return await _act(visit, "decide_appeal", "decideAppeal", "decided", more)
 
 
-async def _act(
-    visit: Visit, document: str, field: str, done: str, more: Mapping[str, Any] | None = None
-) -> Response:
+async def _act(visit: Visit, document: str, field: str, done: str, more: Mapping[str, Any] | None = None) -> Response:
     fields = await visit.form()
     given = {"id": fields.get("id", ""), "expectedVersion": _version(fields.get("version", "")), **(more or {})}
     data = await visit.ask(document, input=given)

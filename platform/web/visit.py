@@ -69,9 +69,7 @@ class Visit:
         Raises:
             the error of the answer when a root field could not be read; what fails deeper is noted in `gaps`.
         """
-        answer = await self.desk.execute(
-            document, DOCUMENTS[document], variables, self.who, language=self.language
-        )
+        answer = await self.desk.execute(document, DOCUMENTS[document], variables, self.who, language=self.language)
         errors: Sequence[Mapping[str, Any]] = answer.get("errors") or ()
         data = answer.get("data")
         for error in errors:

@@ -236,7 +236,7 @@ async def _cohort(work: GroupWork, close: MonthClose) -> tuple[dict[str, UUID], 
 async def _ids(work: GroupWork, missing: Sequence[Missing]) -> dict[str, UUID]:
     codes = [gone.store for gone in missing]
     rows = await work.session.execute(select(Store.code, Store.id).where(Store.code.in_(codes)))
-    return dict(rows.tuples().all())
+    return {row.code: row.id for row in rows}
 
 
 async def _counts(work: GroupWork, month: str, kpi: str, cohort: Mapping[str, UUID]) -> list[StoreCount]:

@@ -79,6 +79,6 @@ def closes_at(expires_at: datetime, policy: SurveyPolicy) -> datetime:
     return expires_at + policy.grace
 
 
-def message_id(invitation: str, round_: int) -> str:
-    """The idempotency key of one message: the same for every attempt at it."""
-    return f"{invitation}.{round_}"
+def message_id(invitation: str, round_: int, channel: str) -> str:
+    """The idempotency key of one message: the same for every attempt at it. Round 0 invites, 1 and 2 remind."""
+    return f"{invitation}.{round_}.{channel.lower()}"

@@ -36,6 +36,7 @@ class Suppression(StrEnum):
     DO_NOT_CONTACT = "DO_NOT_CONTACT"
     NO_CONTACT = "NO_CONTACT"
     STALE = "STALE"
+    NO_TEMPLATE = "NO_TEMPLATE"
 
 
 # --- due moments -----------------------------------------------------------------------------------------------------

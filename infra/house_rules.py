@@ -35,7 +35,7 @@ def problems() -> Iterator[str]:
             yield f"{name}: names the host of a package registry"
         if path.suffix == ".py":
             yield from _python(name, text)
-        if path.suffix == ".lock" and "http" in text:
+        if path.suffix == ".lock" and "://" in text:
             yield f"{name}: a lock file holds no address"
 
 

@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """Everything an operator may set. Each field is the variable `FORECOURT_<NAME>`."""
+    """Everything an operator may set. Each field is the variable `FORECOURT_<NAME>`, unless it names another."""
 
     model_config = SettingsConfigDict(env_prefix="FORECOURT_", extra="ignore", frozen=True)
 
@@ -42,6 +42,11 @@ class Settings(BaseSettings):
     )
     mail_from: str = "survey@forecourt.invalid"
     lease_seconds: float = Field(default=30.0, gt=0)
+    otlp_endpoint: str | None = Field(
+        default=None,
+        validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
+        description="OpenTelemetry collector (the standard variable); empty = traces are not recorded.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
 

@@ -6,6 +6,7 @@ exits at once; the leases run out and another worker takes the jobs.
 """
 
 import asyncio
+import logging
 import os
 import select
 import signal
@@ -55,6 +56,9 @@ def run_worker(
         schedule: run a scheduler too.
         metrics: shows the depth of the queues.
     """
+    # dramatiq writes the text of every exception to its log, and a driver's text may quote a row. The middleware logs
+    # each failure in words that are safe.
+    logging.getLogger("dramatiq.worker.WorkerThread").setLevel(logging.CRITICAL)
     register(broker)
     broker.queue.open()
     heartbeat = Heartbeat(queues=sorted(queues or broker.get_declared_queues()))
@@ -67,9 +71,11 @@ def run_worker(
         if scheduler is not None:
             scheduler.start()
         log.info("worker.started", queues=heartbeat.queues, threads=threads)
+        _beat(broker, heartbeat, metrics)
         while not wait_for_signal(beat):
             _beat(broker, heartbeat, metrics)
         heartbeat.state = "STOPPING"
+        _beat(broker, heartbeat, metrics)
         stop(broker, worker, scheduler, grace=grace)
         _forget(broker, heartbeat)
     broker.close()

@@ -241,3 +241,6 @@ ROLES: Mapping[str, Mapping[str, Scope]] = MappingProxyType(
 
 #: Roles that a membership of the whole group may carry; the others need a store.
 GROUP_ROLES = frozenset({"HQ_ANALYST", "HQ_QUALITY", "HQ_DIRECTOR", "GROUP_ADMIN", "INTERNAL_AUDIT"})
+
+#: Of these, the ones a membership of a single store may carry too: an auditor 内审 reads persons only where that is given.
+EITHER_ROLES = frozenset({"INTERNAL_AUDIT"})

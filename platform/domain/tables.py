@@ -1,6 +1,8 @@
 """Every table of Forecourt, imported so that the metadata of `tenancy/base.py` is whole (migrations, provisioning)."""
 
+from ..auth import model as _auth
 from ..tenancy import control as _control
+from ..tenancy import queue_tables as _queue
 from . import feed as _feed
 from .benchmark import model as _benchmark
 from .care import model as _care
@@ -14,6 +16,8 @@ from .surveys import model as _surveys
 from .workshop import model as _workshop
 
 MODULES = (
+    _auth,
+    _queue,
     _benchmark,
     _care,
     _complaints,

@@ -6,11 +6,13 @@ from uuid import UUID
 from ..domain.surveys import actions
 from ..domain.surveys.messages import Channel
 from .broker import PostgresBroker
+from .channels import make_channels
 from .context import JobContext, declare
 
 
-def register(broker: PostgresBroker, context: JobContext, channels: Mapping[str, Channel]) -> None:
-    """Declare the actors of this feature. `channels`: by name, see `channels.make_channels`."""
+def register(broker: PostgresBroker, context: JobContext, channels: Mapping[str, Channel] | None = None) -> None:
+    """Declare the actors of this feature. `channels`: what carries messages, by name; by default what the settings say."""
+    carriers = make_channels(context.platform.settings) if channels is None else channels
 
     async def plan_purchase_survey(*, group_id: str, store_id: str, entity_id: str) -> None:
         async with context.store_work(group_id, store_id) as work:
@@ -48,7 +50,7 @@ def register(broker: PostgresBroker, context: JobContext, channels: Mapping[str,
             message = await actions.prepare_message(work, UUID(invitation_id), round_=round)
         if message is None:
             return
-        receipt = await channels[message.channel].send(message)
+        receipt = await carriers[message.channel].send(message)
         async with context.store_step(group_id, store_id) as work:
             await actions.record_receipt(
                 work, UUID(invitation_id), round_=round, channel=message.channel, delivered=receipt.delivered

@@ -198,13 +198,21 @@ async def resolve_group(session: AsyncSession, group_id: UUID) -> ResolvedGroup:
     return ResolvedGroup(row.id, row.code, row.name, row.time_zone, row.currency, row.key_version)
 
 
+async def find_group(session: AsyncSession, code: str) -> ResolvedGroup | None:
+    """A group by its code, in a control session; None when there is none."""
+    row = (await session.scalars(select(DealerGroup).where(DealerGroup.code == code))).one_or_none()
+    if row is None:
+        return None
+    return ResolvedGroup(row.id, row.code, row.name, row.time_zone, row.currency, row.key_version)
+
+
 async def resolve_store(session: AsyncSession, group_id: UUID, store_id: UUID) -> ResolvedStore:
     """A store by id within its group, in a control or group session.
 
     Raises:
         NotFound: there is none in this group, or it is deleted.
     """
-    return await _one(session, _stores().where(Store.id == store_id, Store.group_id == group_id), id=str(store_id))
+    return await _one(session, stores_query().where(Store.id == store_id, Store.group_id == group_id), id=str(store_id))
 
 
 async def resolve_public(session: AsyncSession, public_id: str) -> ResolvedStore:
@@ -213,16 +221,16 @@ async def resolve_public(session: AsyncSession, public_id: str) -> ResolvedStore
     Raises:
         NotFound: there is none, or it is deleted.
     """
-    return await _one(session, _stores().where(Store.public_id == public_id), public_id=public_id)
+    return await _one(session, stores_query().where(Store.public_id == public_id), public_id=public_id)
 
 
 async def stores_of(session: AsyncSession, group_id: UUID) -> list[ResolvedStore]:
     """A group's stores that are not deleted, by code."""
-    rows = await session.execute(_stores().where(Store.group_id == group_id).order_by(Store.code))
+    rows = await session.execute(stores_query().where(Store.group_id == group_id).order_by(Store.code))
     return [ResolvedStore(*row) for row in rows]
 
 
-def _stores() -> Select[*tuple[Any, ...]]:
+def stores_query() -> Select[*tuple[Any, ...]]:
     return (
         select(
             Store.id,

@@ -75,7 +75,7 @@ def registering(dsn: str) -> Callable[[PostgresBroker], None]:
         for function in (effect, slow, stubborn, refused):
             dramatiq.actor(function, store=True, **options)  # type: ignore[call-overload]  # options in a dict
         dramatiq.actor(poison, store=True, max_retries=2, **options)  # type: ignore[call-overload]  # options in a dict
-        dramatiq.actor(flaky, **options)  # type: ignore[call-overload]  # options in a dict
+        dramatiq.actor(flaky, **options)
         dramatiq.actor(platform_job, platform=True, **options)  # type: ignore[call-overload]  # options in a dict
 
     return register

@@ -90,14 +90,17 @@ def scratch_database(server: str) -> Iterator[QueueDatabase]:
     made: list[str] = []
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"create database {name} template template0".encode())
-        try:
+    try:
+        with psycopg.connect(server, autocommit=True) as connection:
             for role in (f"{CONTROL} login", f"{TENANT_ROLE} nologin", f"{GROUP_ROLE} nologin"):
                 _create_shared_role(connection, role)
             _create_tenant_roles(connection, made)
-            database = QueueDatabase(make_conninfo(server, dbname=name))
-            _create_tables(database)
-            yield database
-        finally:
+        database = QueueDatabase(make_conninfo(server, dbname=name))
+        _create_tables(database)
+        yield database
+    finally:
+        # Not the connection from before: the proofs restart the server.
+        with psycopg.connect(server, autocommit=True) as connection:
             connection.execute(f"drop database {name} with (force)".encode())
             for role in made:
                 connection.execute(f"drop role {role}".encode())

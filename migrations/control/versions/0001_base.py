@@ -114,6 +114,17 @@ CREATE TABLE control.schema_revision (
     CONSTRAINT pk_schema_revision PRIMARY KEY (tree),
     CONSTRAINT ck_schema_revision_tree CHECK (tree in ('control', 'tenant'))
 );
+CREATE TABLE control.sign_in_attempt (
+    name_hash BYTEA NOT NULL,
+    address TEXT NOT NULL,
+    failures INTEGER DEFAULT 0 NOT NULL,
+    last_failed_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    last_succeeded_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_sign_in_attempt PRIMARY KEY (name_hash, address),
+    CONSTRAINT ck_sign_in_attempt_name_hash CHECK (length(name_hash) = 32)
+);
+CREATE INDEX ix_sign_in_attempt_address ON control.sign_in_attempt (address, last_failed_at);
+CREATE INDEX ix_sign_in_attempt_last_failed_at ON control.sign_in_attempt (last_failed_at);
 CREATE TABLE control.worker (
     id UUID NOT NULL,
     host TEXT NOT NULL,
@@ -124,6 +135,26 @@ CREATE TABLE control.worker (
     seen_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     CONSTRAINT pk_worker PRIMARY KEY (id)
 );
+CREATE TABLE control.account (
+    id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    name TEXT NOT NULL,
+    display_name TEXT NOT NULL,
+    email TEXT,
+    password_hash TEXT,
+    state TEXT DEFAULT 'ACTIVE' NOT NULL,
+    language TEXT DEFAULT 'zh-CN' NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    last_sign_in_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_account PRIMARY KEY (id),
+    CONSTRAINT uq_account_id_group_id UNIQUE (id, group_id),
+    CONSTRAINT uq_account_name UNIQUE (name),
+    CONSTRAINT ck_account_name CHECK (name ~ '^[a-z0-9][a-z0-9._@+-]*$'),
+    CONSTRAINT ck_account_state CHECK (state in ('ACTIVE', 'DISABLED')),
+    CONSTRAINT ck_account_language CHECK (language in ('en', 'zh-CN')),
+    CONSTRAINT fk_account_group_id FOREIGN KEY(group_id) REFERENCES control.dealer_group (id)
+);
+CREATE INDEX ix_account_group_id ON control.account (group_id);
 CREATE TABLE control.group_import (
     id UUID NOT NULL,
     group_id UUID NOT NULL,
@@ -213,6 +244,24 @@ CREATE TABLE control.survey_template (
     CONSTRAINT ck_survey_template_state CHECK (state in ('DRAFT', 'IN_REVIEW', 'PUBLISHED', 'RETIRED')),
     CONSTRAINT fk_survey_template_group_id FOREIGN KEY(group_id) REFERENCES control.dealer_group (id)
 );
+CREATE TABLE control.access_token (
+    id UUID NOT NULL,
+    account_id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    token_hash BYTEA NOT NULL,
+    label TEXT NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    revoked_at TIMESTAMP WITH TIME ZONE,
+    last_used_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_access_token PRIMARY KEY (id),
+    CONSTRAINT fk_access_token_account_id_group_id FOREIGN KEY(account_id, group_id) REFERENCES control.account (id, group_id),
+    CONSTRAINT ck_access_token_token_hash CHECK (length(token_hash) = 32),
+    CONSTRAINT ck_access_token_period CHECK (expires_at > created_at),
+    CONSTRAINT uq_access_token_token_hash UNIQUE (token_hash)
+);
+CREATE INDEX ix_access_token_account_id ON control.access_token (account_id);
+CREATE INDEX ix_access_token_group_id ON control.access_token (group_id);
 CREATE TABLE control.benchmark_run (
     id UUID NOT NULL,
     group_id UUID NOT NULL,
@@ -255,6 +304,25 @@ CREATE TABLE control.config_setting (
     CONSTRAINT fk_config_setting_store_id FOREIGN KEY(store_id) REFERENCES control.store (id)
 );
 CREATE INDEX ix_config_setting_lookup ON control.config_setting (group_id, key, valid_from);
+CREATE TABLE control.membership (
+    id UUID NOT NULL,
+    account_id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    store_id UUID,
+    role TEXT NOT NULL,
+    employee_id UUID,
+    valid_from TIMESTAMP WITH TIME ZONE NOT NULL,
+    valid_to TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_membership PRIMARY KEY (id),
+    CONSTRAINT fk_membership_account_id_group_id FOREIGN KEY(account_id, group_id) REFERENCES control.account (id, group_id),
+    CONSTRAINT ck_membership_period CHECK (valid_to is null or valid_to >= valid_from),
+    CONSTRAINT ck_membership_employee CHECK (employee_id is null or store_id is not null),
+    CONSTRAINT fk_membership_store_id FOREIGN KEY(store_id) REFERENCES control.store (id)
+);
+CREATE INDEX ix_membership_account_id ON control.membership (account_id);
+CREATE INDEX ix_membership_group_id ON control.membership (group_id);
+CREATE INDEX ix_membership_store_id ON control.membership (store_id);
+CREATE UNIQUE INDEX uq_membership_open ON control.membership (account_id, role, store_id) NULLS NOT DISTINCT WHERE valid_to is null;
 CREATE TABLE control.store_close (
     id UUID NOT NULL,
     group_id UUID NOT NULL,
@@ -289,6 +357,26 @@ CREATE TABLE control.store_stat (
     CONSTRAINT fk_store_stat_group_id FOREIGN KEY(group_id) REFERENCES control.dealer_group (id),
     CONSTRAINT fk_store_stat_store_id FOREIGN KEY(store_id) REFERENCES control.store (id)
 );
+CREATE TABLE control.web_session (
+    id UUID NOT NULL,
+    account_id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    secret_hash BYTEA NOT NULL,
+    csrf_secret BYTEA NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    last_seen_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    idle_expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    absolute_expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    revoked_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_web_session PRIMARY KEY (id),
+    CONSTRAINT fk_web_session_account_id_group_id FOREIGN KEY(account_id, group_id) REFERENCES control.account (id, group_id),
+    CONSTRAINT ck_web_session_secret_hash CHECK (length(secret_hash) = 32),
+    CONSTRAINT ck_web_session_period CHECK (idle_expires_at <= absolute_expires_at),
+    CONSTRAINT uq_web_session_secret_hash UNIQUE (secret_hash)
+);
+CREATE INDEX ix_web_session_absolute_expires_at ON control.web_session (absolute_expires_at);
+CREATE INDEX ix_web_session_account_id ON control.web_session (account_id);
+CREATE INDEX ix_web_session_group_id ON control.web_session (group_id);
 CREATE TABLE control.benchmark_share (
     id UUID NOT NULL,
     group_id UUID NOT NULL,
@@ -333,6 +421,40 @@ CREATE TABLE control.benchmark_store (
     CONSTRAINT fk_benchmark_store_store_id FOREIGN KEY(store_id) REFERENCES control.store (id)
 );
 grant usage on schema control to forecourt_tenant, forecourt_group, forecourt_control;
+alter table control.access_token enable row level security;
+revoke all on control.access_token from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select (id, account_id, group_id, label, created_at, expires_at, revoked_at, last_used_at) on control.access_token to forecourt_group;
+grant insert on control.access_token to forecourt_group;
+grant update (revoked_at) on control.access_token to forecourt_group;
+grant select on control.access_token to forecourt_control;
+grant update (last_used_at) on control.access_token to forecourt_control;
+drop policy if exists select_by_group on control.access_token;
+create policy select_by_group on control.access_token for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.access_token;
+create policy insert_by_group on control.access_token for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists update_by_group on control.access_token;
+create policy update_by_group on control.access_token for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists select_by_control on control.access_token;
+create policy select_by_control on control.access_token for select to forecourt_control using (true);
+drop policy if exists update_by_control on control.access_token;
+create policy update_by_control on control.access_token for update to forecourt_control using (true) with check (true);
+alter table control.account enable row level security;
+revoke all on control.account from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select (id, group_id, name, display_name, email, state, language, created_at, last_sign_in_at) on control.account to forecourt_group;
+grant insert on control.account to forecourt_group;
+grant update (name, display_name, email, password_hash, state, language) on control.account to forecourt_group;
+grant select on control.account to forecourt_control;
+grant update (password_hash, last_sign_in_at) on control.account to forecourt_control;
+drop policy if exists select_by_group on control.account;
+create policy select_by_group on control.account for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.account;
+create policy insert_by_group on control.account for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists update_by_group on control.account;
+create policy update_by_group on control.account for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists select_by_control on control.account;
+create policy select_by_control on control.account for select to forecourt_control using (true);
+drop policy if exists update_by_control on control.account;
+create policy update_by_control on control.account for update to forecourt_control using (true) with check (true);
 alter table control.audit_event enable row level security;
 revoke all on control.audit_event from public, forecourt_tenant, forecourt_group, forecourt_control;
 grant select on control.audit_event to forecourt_group;
@@ -446,6 +568,20 @@ grant insert, update on control.schedule to forecourt_group;
 create policy schedule_group_reads on control.schedule for select to forecourt_group using (group_id = case when session_user::text ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end);
 create policy schedule_group_adds on control.schedule for insert to forecourt_group with check (group_id = case when session_user::text ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end);
 create policy schedule_group_changes on control.schedule for update to forecourt_group using (group_id = case when session_user::text ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end);
+alter table control.membership enable row level security;
+revoke all on control.membership from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.membership to forecourt_group;
+grant insert on control.membership to forecourt_group;
+grant update (valid_to) on control.membership to forecourt_group;
+grant select on control.membership to forecourt_control;
+drop policy if exists select_by_group on control.membership;
+create policy select_by_group on control.membership for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.membership;
+create policy insert_by_group on control.membership for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists update_by_group on control.membership;
+create policy update_by_group on control.membership for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists select_by_control on control.membership;
+create policy select_by_control on control.membership for select to forecourt_control using (true);
 alter table control.month_close enable row level security;
 revoke all on control.month_close from public, forecourt_tenant, forecourt_group, forecourt_control;
 grant select on control.month_close to forecourt_group;
@@ -476,6 +612,20 @@ drop policy if exists insert_by_group on control.scheme;
 create policy insert_by_group on control.scheme for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
 drop policy if exists update_by_group on control.scheme;
 create policy update_by_group on control.scheme for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+alter table control.sign_in_attempt enable row level security;
+revoke all on control.sign_in_attempt from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.sign_in_attempt to forecourt_control;
+grant insert on control.sign_in_attempt to forecourt_control;
+grant update on control.sign_in_attempt to forecourt_control;
+grant delete on control.sign_in_attempt to forecourt_control;
+drop policy if exists select_by_control on control.sign_in_attempt;
+create policy select_by_control on control.sign_in_attempt for select to forecourt_control using (true);
+drop policy if exists insert_by_control on control.sign_in_attempt;
+create policy insert_by_control on control.sign_in_attempt for insert to forecourt_control with check (true);
+drop policy if exists update_by_control on control.sign_in_attempt;
+create policy update_by_control on control.sign_in_attempt for update to forecourt_control using (true) with check (true);
+drop policy if exists delete_by_control on control.sign_in_attempt;
+create policy delete_by_control on control.sign_in_attempt for delete to forecourt_control using (true);
 alter table control.store enable row level security;
 revoke all on control.store from public, forecourt_tenant, forecourt_group, forecourt_control;
 grant select (id, group_id, code, name, brand, region, grade, city_tier, opened_on, time_zone, status, state, public_id) on control.store to forecourt_tenant;
@@ -526,4 +676,21 @@ drop policy if exists insert_by_group on control.survey_template;
 create policy insert_by_group on control.survey_template for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
 drop policy if exists update_by_group on control.survey_template;
 create policy update_by_group on control.survey_template for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+alter table control.web_session enable row level security;
+revoke all on control.web_session from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select (account_id, group_id, revoked_at) on control.web_session to forecourt_group;
+grant update (revoked_at) on control.web_session to forecourt_group;
+grant select on control.web_session to forecourt_control;
+grant insert on control.web_session to forecourt_control;
+grant update on control.web_session to forecourt_control;
+drop policy if exists select_by_group on control.web_session;
+create policy select_by_group on control.web_session for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists update_by_group on control.web_session;
+create policy update_by_group on control.web_session for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists select_by_control on control.web_session;
+create policy select_by_control on control.web_session for select to forecourt_control using (true);
+drop policy if exists insert_by_control on control.web_session;
+create policy insert_by_control on control.web_session for insert to forecourt_control with check (true);
+drop policy if exists update_by_control on control.web_session;
+create policy update_by_control on control.web_session for update to forecourt_control using (true) with check (true);
 """

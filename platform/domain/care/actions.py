@@ -1,5 +1,6 @@
 """Follow-up: tasks made by events, calls logged, tasks closed with evidence, and the clock over what is open."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -12,12 +13,12 @@ from ...errors import Forbidden, Invalid, NotFound, Refused, WrongState
 from ...tenancy.ids import new_id
 from .. import events
 from ..configuration import resolved_settings
-from ..people.model import Employee, Position
+from ..people.model import Employee, Position, Team
 from ..sales.model import SalesOrder
 from ..work import Work
 from ..workshop.model import RepairOrder
 from .model import CALL_KINDS, CALL_RESULTS, Call, FollowUpTask
-from .reads import attempts_for, judged_by, tasks_about
+from .reads import Judged, attempts_for, judged_by, tasks_about
 from .task_rules import (
     CLOSED_BY_CALL,
     ESCALATION_ROLE,
@@ -112,7 +113,7 @@ async def log_call(
         Refused: NOT_AN_EMPLOYEE; OWN_WORK (a recovery call about one's own work).
         Invalid: unknown kind or result, a call from the future, or nothing it is about.
     """
-    scope = work.require("care:call:log")
+    work.require("care:call:log")
     mine = work.actor.employees_at(work.store.id)
     if not mine:
         raise Refused("NOT_AN_EMPLOYEE", "a call is made by a member of staff of this store")
@@ -123,7 +124,7 @@ async def log_call(
     if about.get(kind, invitation_id) is None:
         raise Invalid("say what the call is about", path=("kind",))
     judged = await judged_by(work.session, order_id, repair_order_id, invitation_id)
-    if judged is None or (scope is Scope.OWN and judged.person_id not in mine):
+    if judged is None or not await _sees_subject(work, judged):
         raise NotFound("what the call is about")
     if kind == "RECOVERY" and judged.person_id in mine:
         raise Refused("OWN_WORK", "somebody else calls after an answer about one's own work")
@@ -187,7 +188,7 @@ async def close_task(work: Work, task_id: UUID, *, call_id: UUID, outcome: str) 
         raise NotFound("task", id=str(task_id))
     judged = await judged_by(work.session, task.order_id, task.repair_order_id, task.invitation_id)
     judged_id = judged.person_id if judged else None
-    if scope < Scope.STORE and not await _sees(work, task, judged_id, scope):
+    if not await _reaches(work, (task.assignee_id, judged_id), scope):
         raise NotFound("task", id=str(task_id))
     if task.kind in ("RECOVERY", "HOME_VISIT") and judged_id in mine:
         raise Refused("OWN_WORK", "nobody closes the recovery of their own work")
@@ -296,23 +297,33 @@ async def _hear_customer(work: Work, order_id: UUID, answered: bool) -> None:
         _close(work, task, "DONE_ON_TIME" if answered else "OVERDUE", task.evidence_call_id, verdict or "", None)
 
 
-async def _sees(work: Work, task: FollowUpTask, judged_id: UUID | None, scope: Scope) -> bool:
-    """Own tasks, and with a team also the team's: people whom the actor supervises today."""
-    mine = work.actor.employees_at(work.store.id)
-    if task.assignee_id in mine or (scope is Scope.OWN and judged_id in mine):
-        return True
-    if scope is Scope.OWN:
+async def _sees_subject(work: Work, judged: Judged) -> bool:
+    """May the actor see the order or visit? An incident without either is for those who see the whole store."""
+    permission = "workshop:order:read" if judged.repair_order_id is not None else "sales:order:read"
+    scope = work.actor.scope(permission, work.store.id)
+    if scope is None:
         return False
-    if scope is Scope.DEPARTMENT:
-        return task.order_id is not None or task.repair_order_id is not None
+    return await _reaches(work, [judged.person_id], scope)
+
+
+async def _reaches(work: Work, people: Iterable[UUID | None], scope: Scope) -> bool:
+    """Does a scope reach rows about one of these people: oneself, people one leads today, the department, the store?"""
+    wanted = {person for person in people if person is not None}
+    mine = work.actor.employees_at(work.store.id)
+    if scope >= Scope.STORE or wanted & mine:
+        return True
+    if scope is Scope.OWN or not wanted or not mine:
+        return False
     day = work.now.astimezone(_zone(work)).date()
-    led = select(Position.id).where(
-        Position.employee_id.in_([person for person in (task.assignee_id, judged_id) if person]),
-        Position.supervisor_id.in_(sorted(mine)),
-        Position.valid_from <= day,
-        or_(Position.valid_to.is_(None), Position.valid_to > day),
-    )
-    return (await work.session.scalars(led.limit(1))).first() is not None
+    current = (Position.valid_from <= day) & or_(Position.valid_to.is_(None), Position.valid_to > day)
+    theirs = select(Position.id).where(Position.employee_id.in_(sorted(wanted)), current)
+    if scope is Scope.TEAM:
+        theirs = theirs.where(Position.supervisor_id.in_(sorted(mine)))
+    else:
+        departments = select(Team.department).join(Position, Position.team_id == Team.id)
+        own = departments.where(Position.employee_id.in_(sorted(mine)), current)
+        theirs = theirs.join(Team, Team.id == Position.team_id).where(Team.department.in_(own))
+    return (await work.session.scalars(theirs.limit(1))).first() is not None
 
 
 def _check_call(kind: str, result: str | None, duration_s: int | None, connected: bool) -> None:

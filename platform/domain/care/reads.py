@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, column, or_, select, table
+from sqlalchemy import Column, ColumnElement, MetaData, Table, Uuid, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ...tenancy.names import TENANT_PLACEHOLDER
@@ -14,9 +14,12 @@ from .model import Call, FollowUpTask
 from .task_rules import EVIDENCE, Attempt
 
 # Surveys stand above care, so it does not import them; a call refers to an invitation by its key.
-INVITATION = table(
+INVITATION = Table(
     "invitation",
-    *(column(name) for name in ("id", "order_id", "repair_order_id", "template")),
+    MetaData(),
+    Column("id", Uuid),
+    Column("order_id", Uuid),
+    Column("repair_order_id", Uuid),
     schema=TENANT_PLACEHOLDER,
 )
 MAX_CALLS = 200

@@ -78,7 +78,7 @@ class Month:
 
     def has_day(self, day: date) -> bool:
         """Whether a store-local day lies in the month."""
-        return self.first_day <= day < self.end_day
+        return day.month == self.month and day.year == self.year
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,27 +60,29 @@ def _need(known: Mapping[str, object], key: str | None, what: str) -> None:
         raise Invalid(f"{what} refers to {key!r}, which the facts do not hold", path=(what,), key=key)
 
 
+def _line_reference(kind: str, line: LabourLine | PartLine) -> Reference:
+    return Reference(kind, f"{line.ro_no}/{line.line_no}", line.id)
+
+
 def refer(fact: Fact) -> Reference:
     """The reference to a fact: kind, natural key, database id."""
-    match fact:
-        case SalesOrder():
-            return Reference("SALES_ORDER", fact.order_no, fact.id)
-        case RepairOrder():
-            return Reference("REPAIR_ORDER", fact.ro_no, fact.id)
-        case SurveyRow():
-            return Reference("SURVEY", fact.survey_no, fact.id)
-        case Call():
-            return Reference("CALL", fact.call_no, fact.id)
-        case Complaint():
-            return Reference("COMPLAINT", fact.complaint_no, fact.id)
-        case LabourLine():
-            return Reference("LABOUR_LINE", f"{fact.ro_no}/{fact.line_no}", fact.id)
-        case PartLine():
-            return Reference("PART_LINE", f"{fact.ro_no}/{fact.line_no}", fact.id)
-        case Attendance():
-            return Reference("ATTENDANCE", f"{fact.employee_no}/{fact.work_date.isoformat()}", fact.id)
-        case Target():
-            return Reference("TARGET", f"{fact.month}/{fact.metric}", fact.id)
+    if isinstance(fact, LabourLine):
+        return _line_reference("LABOUR_LINE", fact)
+    if isinstance(fact, PartLine):
+        return _line_reference("PART_LINE", fact)
+    if isinstance(fact, SalesOrder):
+        return Reference("SALES_ORDER", fact.order_no, fact.id)
+    if isinstance(fact, RepairOrder):
+        return Reference("REPAIR_ORDER", fact.ro_no, fact.id)
+    if isinstance(fact, SurveyRow):
+        return Reference("SURVEY", fact.survey_no, fact.id)
+    if isinstance(fact, Call):
+        return Reference("CALL", fact.call_no, fact.id)
+    if isinstance(fact, Complaint):
+        return Reference("COMPLAINT", fact.complaint_no, fact.id)
+    if isinstance(fact, Attendance):
+        return Reference("ATTENDANCE", f"{fact.employee_no}/{fact.work_date.isoformat()}", fact.id)
+    return Reference("TARGET", f"{fact.month}/{fact.metric}", fact.id)
 
 
 @dataclass(frozen=True, slots=True)

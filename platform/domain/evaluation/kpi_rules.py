@@ -1,18 +1,21 @@
 """Every KPI of a store's month (docs/interchange.md section 7), each as the evidence it is counted from."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import TypeVar
 
 from ..care.rules import AFTER_1_TO_2H, WITHIN_24H, CallWindow, delivery_call_in, recovery_in_time
 from ..surveys.rules import Verdict, answered_in_time
 from .calendar_rules import position_on
-from .fact_index import REWORK_WITHIN, FactIndex, refer
+from .fact_index import REWORK_WITHIN, Fact, FactIndex, refer
 from .facts import Complaint, LabourLine, PartLine, RepairOrder, SalesOrder, SurveyRow
 from .kpi_catalogue import KPIS, PERSONAL_CALL_RATE, Base
 from .measure_rules import Counted, KpiEvidence, exact_difference, seconds
 from .settings_rules import MonthSettings
+
+FactRow = TypeVar("FactRow", bound=Fact)
 
 TOP_BOX = 5
 SATISFIED = 4
@@ -35,6 +38,17 @@ def evidence(
         tuple(denominator),
         None if cases is None else tuple(cases),
     )
+
+
+def share(code: str, rows: Iterable[FactRow], hit: Callable[[FactRow], bool]) -> KpiEvidence:
+    """The evidence of a plain share: the rows that are a hit / all rows."""
+    hits, everyone = [], []
+    for row in rows:
+        counted = Counted(refer(row))
+        everyone.append(counted)
+        if hit(row):
+            hits.append(counted)
+    return evidence(code, hits, everyone)
 
 
 def base_orders(index: FactIndex, base: Base) -> tuple[SalesOrder, ...]:
@@ -68,11 +82,7 @@ def top_box(index: FactIndex, orders: Iterable[SalesOrder], code: str = "S01") -
 
 def among_answers(answers: Sequence[SurveyRow], at_least: int, code: str) -> KpiEvidence:
     """S02, S03 and their service twins: answers of at least this level / answers."""
-    return evidence(
-        code,
-        (Counted(refer(row)) for row in answers if row.q_overall is not None and row.q_overall >= at_least),
-        (Counted(refer(row)) for row in answers),
-    )
+    return share(code, answers, lambda row: row.q_overall is not None and row.q_overall >= at_least)
 
 
 def answers_of(index: FactIndex, orders: Iterable[SalesOrder]) -> list[SurveyRow]:
@@ -86,9 +96,7 @@ def _service_answers(index: FactIndex) -> list[SurveyRow]:
 
 def _response_rate(index: FactIndex) -> KpiEvidence:
     sent = [row for row in index.t1_rows if index.period.has(row.sent_at) and row.bounced is not True]
-    return evidence(
-        "S07", (Counted(refer(row)) for row in sent if answered_in_time(row)), (Counted(refer(row)) for row in sent)
-    )
+    return share("S07", sent, answered_in_time)
 
 
 # --- follow-up ------------------------------------------------------------------------------------------------------
@@ -111,20 +119,12 @@ def call_rate(index: FactIndex, orders: Iterable[SalesOrder], window: CallWindow
 def _care_call(answers: Sequence[SurveyRow]) -> KpiEvidence:
     """F02: the customer decides; CARE_CALL rows are not looked at."""
     told = [row for row in answers if row.q_care_call_72h in ("YES", "NO")]
-    return evidence(
-        "F02",
-        (Counted(refer(row)) for row in told if row.q_care_call_72h == "YES"),
-        (Counted(refer(row)) for row in told),
-    )
+    return share("F02", told, lambda row: row.q_care_call_72h == "YES")
 
 
 def forms(orders: Sequence[SalesOrder]) -> KpiEvidence:
     """F03: complete questionnaires / deliveries; unknown is not complete."""
-    return evidence(
-        "F03",
-        (Counted(refer(row)) for row in orders if row.form_complete is True),
-        (Counted(refer(row)) for row in orders),
-    )
+    return share("F03", orders, lambda row: row.form_complete is True)
 
 
 def _recovery(index: FactIndex, settings: MonthSettings) -> KpiEvidence:
@@ -182,11 +182,7 @@ def _within(done_at: datetime | None, received_at: datetime, limit: timedelta) -
 
 def _acknowledged(index: FactIndex) -> KpiEvidence:
     rows = [row for row in index.complaints if index.period.has(row.received_at) and row.status != "DUPLICATE"]
-    return evidence(
-        "C03",
-        (Counted(refer(row)) for row in rows if _within(row.acknowledged_at, row.received_at, ACKNOWLEDGE_WITHIN)),
-        (Counted(refer(row)) for row in rows),
-    )
+    return share("C03", rows, lambda row: _within(row.acknowledged_at, row.received_at, ACKNOWLEDGE_WITHIN))
 
 
 def _resolved(index: FactIndex, code: str, area: str | None = None) -> KpiEvidence:
@@ -198,11 +194,7 @@ def _resolved(index: FactIndex, code: str, area: str | None = None) -> KpiEviden
         and index.period.has(row.received_at)
         and row.status not in ("WITHDRAWN", "DUPLICATE")
     ]
-    return evidence(
-        code,
-        (Counted(refer(row)) for row in rows if _within(row.confirmed_at, row.received_at, CONFIRM_WITHIN)),
-        (Counted(refer(row)) for row in rows),
-    )
+    return share(code, rows, lambda row: _within(row.confirmed_at, row.received_at, CONFIRM_WITHIN))
 
 
 # --- workshop -------------------------------------------------------------------------------------------------------
@@ -244,20 +236,12 @@ def _rework(index: FactIndex) -> KpiEvidence:
 
 def _parts_in_time(index: FactIndex) -> KpiEvidence:
     rows = [row for row in index.part_lines if index.period.has(row.needed_at)]
-    return evidence(
-        "A05",
-        (Counted(refer(row)) for row in rows if row.issued_at is not None and row.issued_at <= row.needed_at),
-        (Counted(refer(row)) for row in rows),
-    )
+    return share("A05", rows, lambda row: row.issued_at is not None and row.issued_at <= row.needed_at)
 
 
 def _parts_defective(index: FactIndex) -> KpiEvidence:
     rows = [row for row in index.part_lines if index.period.has(row.issued_at)]
-    return evidence(
-        "A06",
-        (Counted(refer(row)) for row in rows if row.defective is True),
-        (Counted(refer(row)) for row in rows),
-    )
+    return share("A06", rows, lambda row: row.defective is True)
 
 
 def _utilisation(index: FactIndex) -> KpiEvidence:
@@ -293,7 +277,10 @@ def _revenue(index: FactIndex) -> list[KpiEvidence]:
         lines += index.labour_of.get(row.ro_no, ())
         lines += index.parts_of.get(row.ro_no, ())
     revenue = tuple(Counted(refer(line), line.amount) for line in lines)
-    margin = tuple(Counted(refer(line), exact_difference(line.amount, line.cost)) for line in lines)
+    margin = tuple(
+        Counted(counted.record, exact_difference(line.amount, line.cost))
+        for counted, line in zip(revenue, lines, strict=True)
+    )
     target = index.targets.get((str(index.period.month), "SERVICE_REVENUE"))
     goal: tuple[Counted, ...] = () if target is None else (Counted(refer(target), Decimal(target.value)),)
     return [

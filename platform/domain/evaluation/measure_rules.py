@@ -10,6 +10,7 @@ from datetime import timedelta
 from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
 from enum import StrEnum
 from fractions import Fraction
+from typing import NamedTuple
 from uuid import UUID
 
 # Wide enough for any sum of stored amounts; if it ever were not, Inexact raises instead of rounding.
@@ -26,8 +27,7 @@ class Statistic(StrEnum):
     SUM = "SUM"  # Σ numerator
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(NamedTuple):  # a tuple: there are several for every row of a month
     """A record that counted: what it is, its natural key (parts joined by ``/``), its database id if it has one."""
 
     kind: str
@@ -35,8 +35,7 @@ class Reference:
     id: UUID | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(NamedTuple):
     """A record with the amount it adds (1 for a plain count; hours, seconds or money else) and the record that proves
     it: the answer of a satisfied customer, the call that was in time, the order that repeated the work."""
 

@@ -386,3 +386,11 @@ async def published_figures(session: AsyncSession, run: EvaluationRun) -> Publis
     rows = (await session.execute(query.order_by(KpiValue.kpi))).all()
     counts = tuple((kpi, int(x) if x is not None and x == int(x) else None, n) for kpi, x, n in rows)
     return PublishedFigures(run.id, run.number, run.provisional, counts)
+
+
+async def newest_report(session: AsyncSession, month: str) -> dict[str, Any] | None:
+    """The report of a month's newest run (docs/interchange.md section 10), None when the month was never evaluated."""
+    query = (
+        select(EvaluationRun.report).where(EvaluationRun.month == month).order_by(EvaluationRun.number.desc()).limit(1)
+    )
+    return (await session.scalars(query)).first()

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from .format import FILES
-from .model import ImportBatch, ImportFinding
+from .model import GroupImport, ImportBatch, ImportFinding
 
 
 async def missing_reason(session: AsyncSession) -> str | None:
@@ -50,3 +50,9 @@ async def batch_report(session: AsyncSession, batch_id: UUID) -> dict[str, Any]:
         "accepted": batch.counts.get("accepted", {}) if accepted else {},
         "merged": batch.counts.get("merged", {}),
     }
+
+
+async def newest_group_import(session: AsyncSession, group_id: UUID) -> GroupImport | None:
+    """The group's newest import, None before the first."""
+    query = select(GroupImport).where(GroupImport.group_id == group_id).order_by(GroupImport.id.desc()).limit(1)
+    return (await session.scalars(query)).first()

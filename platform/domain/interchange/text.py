@@ -32,6 +32,10 @@ Record = tuple[int, list[str]]
 
 _BLOCK = 1 << 16
 _UNQUOTED_END = re.compile("[,\n]")
+_QUOTED_TEXT = re.compile('(?:[^"]++|"")*+')
+_SURPLUS_END = re.compile('\n|,(?=")')
+"""The next thing that matters in a record from which no further cell is kept."""
+_EMPTY_LINES = re.compile("(?:\r?\n)++")
 _ANY_SPACE = re.compile(f"[{SPACES}]")
 
 
@@ -112,6 +116,9 @@ class _Reader:
                         self.line += 1
                         if cells:
                             yield self.line - 1, cells
+                        elif more := _EMPTY_LINES.match(text, at):
+                            self.line += text.count("\n", at, more.end())
+                            at = more.end()
                         continue
                 self.open = _OpenRecord(self.line)
             at = self.open.feed(text, at)
@@ -188,11 +195,11 @@ class _OpenRecord:
         end = len(text)
         while at < end and not self.complete:
             if self._state == _QUOTED:
-                quote = text.find('"', at)
-                stop = end if quote < 0 else quote
+                inside = _QUOTED_TEXT.match(text, at)
+                stop = inside.end() if inside else at
                 self.breaks += text.count("\n", at, stop)
-                self._add(text[at:stop], bare=False)
-                if quote >= 0:
+                self._add(text[at:stop].replace('""', '"'), bare=False)
+                if stop < end:
                     self._state = _AFTER_QUOTE
                 at = stop + 1
             elif self._state == _BARE:
@@ -208,11 +215,16 @@ class _OpenRecord:
         return min(at, end)
 
     def _bare(self, text: str, at: int) -> int:
-        match = _UNQUOTED_END.search(text, at)
+        surplus = len(self.cells) >= RECORD_CELLS
+        match = (_SURPLUS_END if surplus else _UNQUOTED_END).search(text, at)
         if match is None:
-            self._add(text[at:], bare=True)
+            if surplus:
+                self._state = _START if text.endswith(",") else _BARE
+            else:
+                self._add(text[at:], bare=True)
             return len(text)
-        self._add(text[at : match.start()], bare=True)
+        if not surplus:
+            self._add(text[at : match.start()], bare=True)
         ends_record = match.group() == "\n"
         self._end_cell(ends_record)
         self._state = _START

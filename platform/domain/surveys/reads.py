@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import column, select, table
+from sqlalchemy import Column, DateTime, MetaData, Table, Text, Uuid, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ...errors import NotFound
@@ -20,21 +20,15 @@ from .policy_rules import KEYS, SurveyPolicy, policy_from
 from .templates import Questionnaire, from_json
 
 # Complaints stand beside surveys, so neither imports the other; the few columns needed are named here.
-COMPLAINT = table(
+COMPLAINT = Table(
     "complaint",
-    *(
-        column(name)
-        for name in (
-            "id",
-            "customer_id",
-            "record",
-            "status",
-            "confirmed_at",
-            "updated_at",
-            "order_id",
-            "repair_order_id",
-        )
-    ),
+    MetaData(),
+    Column("id", Uuid),
+    Column("customer_id", Uuid),
+    Column("record", Text),
+    Column("status", Text),
+    Column("confirmed_at", DateTime(timezone=True)),
+    Column("updated_at", DateTime(timezone=True)),
     schema=TENANT_PLACEHOLDER,
 )
 

@@ -1,0 +1,341 @@
+"""Accounts of a group: create, disable, give and take memberships. Called from the doors in a group session, which commits.
+
+Every verb works inside the actor's own group and needs ``accounts:account:manage`` (or is the system). An account of another
+group does not exist.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Update, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ..clock import SYSTEM_CLOCK, Clock
+from ..errors import Invalid, NotFound, Refused
+from ..tenancy.control import Store
+from ..tenancy.ids import new_id
+from .actor import Actor
+from .model import LANGUAGES, AccessToken, Account, AccountMembership, WebSession
+from .passwords import PASSWORDS, Passwords, check_new
+from .roles import EITHER_ROLES, GROUP_ROLES, ROLES
+
+MANAGE = "accounts:account:manage"
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{1,99}")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+
+
+@dataclass(frozen=True, slots=True)
+class AccountInfo:
+    """An account as the people who manage accounts see it."""
+
+    id: UUID
+    name: str
+    display_name: str
+    email: str | None
+    state: str
+    language: str
+    created_at: datetime
+    last_sign_in_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class MembershipInfo:
+    """A membership as the people who manage accounts see it."""
+
+    id: UUID
+    account_id: UUID
+    store_id: UUID | None
+    role: str
+    employee_id: UUID | None
+    valid_from: datetime
+    valid_to: datetime | None
+
+
+def account_name(text: str) -> str:
+    """The name in its one form: NFKC, lower-case, ASCII only (letters that look alike must not make two accounts).
+
+    Raises:
+        Invalid: it has another form.
+    """
+    name = unicodedata.normalize("NFKC", text).strip().lower()
+    if not _NAME.fullmatch(name):
+        raise Invalid("a sign-in name has 2 to 100 letters a-z, digits and . _ @ + -", path=("name",))
+    return name
+
+
+async def create_account(
+    session: AsyncSession,
+    actor: Actor,
+    *,
+    name: str,
+    display_name: str,
+    email: str | None = None,
+    language: str = "zh-CN",
+    clock: Clock = SYSTEM_CLOCK,
+) -> UUID:
+    """A new account without password or membership: it may do nothing yet.
+
+    Raises:
+        Forbidden: the actor may not manage accounts.
+        Invalid: a value has the wrong form.
+        Refused: NAME_TAKEN, in this group or another (names are unique in the installation).
+    """
+    actor.require(MANAGE, None)
+    name = account_name(name)
+    shown = display_name.strip()
+    if not shown or len(shown) > 200:
+        raise Invalid("an account needs a name to show, of at most 200 characters", path=("displayName",))
+    if email is not None and (len(email) > 254 or not _EMAIL.fullmatch(email)):
+        raise Invalid("this is no e-mail address", path=("email",))
+    if language not in LANGUAGES:
+        raise Invalid(f"languages are {', '.join(LANGUAGES)}", path=("language",))
+    account_id = new_id()
+    made = await session.execute(
+        insert(Account)
+        .values(
+            id=account_id,
+            group_id=actor.group_id,
+            name=name,
+            display_name=shown,
+            email=email,
+            language=language,
+            created_at=clock.now(),
+        )
+        .on_conflict_do_nothing()
+        .returning(Account.id)
+    )
+    if made.scalar_one_or_none() is None:
+        raise Refused("NAME_TAKEN", "this sign-in name is taken", path=("name",))
+    return account_id
+
+
+async def set_password(
+    session: AsyncSession,
+    actor: Actor,
+    account_id: UUID,
+    *,
+    password: str,
+    clock: Clock = SYSTEM_CLOCK,
+    passwords: Passwords = PASSWORDS,
+) -> None:
+    """Give an account a password and end its web sessions. For one's own see `sign_in.change_own_password`.
+
+    Raises:
+        Forbidden, NotFound: as `disable_account`.
+        Refused: WEAK_PASSWORD.
+    """
+    actor.require(MANAGE, None)
+    name = await _name_of(session, actor, account_id)
+    check_new(password, name=name)
+    encoded = await passwords.hash(password)
+    await session.execute(_account(actor, account_id).values(password_hash=encoded))
+    await _end_sessions(session, actor, account_id, clock.now())
+
+
+async def add_membership(
+    session: AsyncSession,
+    actor: Actor,
+    account_id: UUID,
+    *,
+    role: str,
+    store_id: UUID | None = None,
+    employee_id: UUID | None = None,
+    valid_from: datetime | None = None,
+    valid_to: datetime | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+) -> UUID:
+    """Give an account a role, at a store of the group or (HQ roles) for the group.
+
+    Raises:
+        Forbidden: the actor may not manage accounts.
+        NotFound: no such account or store in the group.
+        Invalid: no such role, the role does not go with the store, or the period is empty.
+        Refused: MEMBERSHIP_EXISTS.
+    """
+    actor.require(MANAGE, None)
+    _check_role(role, store_id, employee_id)
+    start = valid_from or clock.now()
+    if valid_to is not None and valid_to <= start:
+        raise Invalid("a membership ends after it begins", path=("validTo",))
+    await _name_of(session, actor, account_id)
+    if store_id is not None:
+        query = select(Store.id).where(
+            Store.id == store_id, Store.group_id == actor.group_id, Store.state.not_in(("DELETED", "FAILED"))
+        )
+        if (await session.execute(query)).scalar_one_or_none() is None:
+            raise NotFound("no such store")
+    membership_id = new_id()
+    made = await session.execute(
+        insert(AccountMembership)
+        .values(
+            id=membership_id,
+            account_id=account_id,
+            group_id=actor.group_id,
+            store_id=store_id,
+            role=role,
+            employee_id=employee_id,
+            valid_from=start,
+            valid_to=valid_to,
+        )
+        .on_conflict_do_nothing()
+        .returning(AccountMembership.id)
+    )
+    if made.scalar_one_or_none() is None:
+        raise Refused("MEMBERSHIP_EXISTS", "the account has this role there already")
+    return membership_id
+
+
+def _check_role(role: str, store_id: UUID | None, employee_id: UUID | None) -> None:
+    if role not in ROLES:
+        raise Invalid("no such role", path=("role",))
+    if store_id is None and role not in GROUP_ROLES:
+        raise Invalid("this role needs a store", path=("storeId",))
+    if store_id is not None and role in GROUP_ROLES - EITHER_ROLES:
+        raise Invalid("this role is of the whole group", path=("storeId",))
+    if employee_id is not None and store_id is None:
+        raise Invalid("an employee belongs to a store", path=("employeeId",))
+
+
+async def end_membership(
+    session: AsyncSession, actor: Actor, membership_id: UUID, *, clock: Clock = SYSTEM_CLOCK
+) -> None:
+    """Take a role away, from now on. Its row stays: it says who could do what, and when. Twice is once.
+
+    Raises:
+        Forbidden: the actor may not manage accounts.
+        NotFound: the group has no such membership.
+    """
+    actor.require(MANAGE, None)
+    query = select(AccountMembership.valid_from, AccountMembership.valid_to).where(
+        AccountMembership.id == membership_id, AccountMembership.group_id == actor.group_id
+    )
+    row = (await session.execute(query)).one_or_none()
+    if row is None:
+        raise NotFound("no such membership")
+    # One that has not begun ends where it would have begun: it was never valid.
+    end = max(clock.now(), row.valid_from)
+    if row.valid_to is None or row.valid_to > end:
+        await session.execute(
+            update(AccountMembership)
+            .where(AccountMembership.id == membership_id, AccountMembership.group_id == actor.group_id)
+            .values(valid_to=end)
+        )
+
+
+async def disable_account(
+    session: AsyncSession, actor: Actor, account_id: UUID, *, clock: Clock = SYSTEM_CLOCK
+) -> None:
+    """Nobody signs in with this account any more; its tokens and web sessions end now. Memberships stay as they are.
+
+    Raises:
+        Forbidden: the actor may not manage accounts.
+        NotFound: the group has no such account.
+        Refused: OWN_ACCOUNT; somebody else must do it, or the last administrator could lock the group out.
+    """
+    actor.require(MANAGE, None)
+    await _name_of(session, actor, account_id)
+    if account_id == actor.account_id:
+        raise Refused("OWN_ACCOUNT", "nobody disables their own account")
+    now = clock.now()
+    await session.execute(_account(actor, account_id).values(state="DISABLED"))
+    await session.execute(
+        update(AccessToken)
+        .where(
+            AccessToken.account_id == account_id,
+            AccessToken.group_id == actor.group_id,
+            AccessToken.revoked_at.is_(None),
+        )
+        .values(revoked_at=now)
+    )
+    await _end_sessions(session, actor, account_id, now)
+
+
+async def enable_account(session: AsyncSession, actor: Actor, account_id: UUID) -> None:
+    """The account may sign in again. Tokens and sessions that ended stay ended.
+
+    Raises:
+        Forbidden, NotFound: as `disable_account`.
+    """
+    actor.require(MANAGE, None)
+    await _name_of(session, actor, account_id)
+    await session.execute(_account(actor, account_id).values(state="ACTIVE"))
+
+
+async def list_accounts(session: AsyncSession, actor: Actor, *, after: str = "", limit: int = 50) -> list[AccountInfo]:
+    """The group's accounts by name, those after the name `after`; at most 200.
+
+    Raises:
+        Forbidden: the actor may not read accounts.
+    """
+    actor.require("accounts:account:read", None)
+    query = (
+        select(
+            Account.id,
+            Account.name,
+            Account.display_name,
+            Account.email,
+            Account.state,
+            Account.language,
+            Account.created_at,
+            Account.last_sign_in_at,
+        )
+        .where(Account.group_id == actor.group_id, Account.name > after)
+        .order_by(Account.name)
+        .limit(max(1, min(limit, 200)))
+    )
+    return [AccountInfo(*row) for row in await session.execute(query)]
+
+
+async def list_memberships(
+    session: AsyncSession, actor: Actor, account_id: UUID, *, limit: int = 200
+) -> list[MembershipInfo]:
+    """Every membership an account has or had, oldest first; at most 500.
+
+    Raises:
+        Forbidden: the actor may not read accounts.
+    """
+    actor.require("accounts:account:read", None)
+    query = (
+        select(
+            AccountMembership.id,
+            AccountMembership.account_id,
+            AccountMembership.store_id,
+            AccountMembership.role,
+            AccountMembership.employee_id,
+            AccountMembership.valid_from,
+            AccountMembership.valid_to,
+        )
+        .where(AccountMembership.account_id == account_id, AccountMembership.group_id == actor.group_id)
+        .order_by(AccountMembership.valid_from, AccountMembership.id)
+        .limit(max(1, min(limit, 500)))
+    )
+    return [MembershipInfo(*row) for row in await session.execute(query)]
+
+
+async def _name_of(session: AsyncSession, actor: Actor, account_id: UUID) -> str:
+    query = select(Account.name).where(Account.id == account_id, Account.group_id == actor.group_id)
+    name = (await session.execute(query)).scalar_one_or_none()
+    if name is None:
+        raise NotFound("no such account")
+    return name
+
+
+def _account(actor: Actor, account_id: UUID) -> Update:
+    return update(Account).where(Account.id == account_id, Account.group_id == actor.group_id)
+
+
+async def _end_sessions(session: AsyncSession, actor: Actor, account_id: UUID, now: datetime) -> None:
+    await session.execute(
+        update(WebSession)
+        .where(
+            WebSession.account_id == account_id,
+            WebSession.group_id == actor.group_id,
+            WebSession.revoked_at.is_(None),
+        )
+        .values(revoked_at=now)
+    )

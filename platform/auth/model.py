@@ -1,0 +1,189 @@
+"""Accounts, memberships, tokens and web sessions: rows of the control schema, because they decide which store is meant.
+
+Secrets are kept as hashes: passwords with argon2id, everything random with SHA-256 (256 random bits cannot be tried).
+`group_id` is repeated in every row, tied to the account's by a composite foreign key, so that row-level security can guard
+each table by itself.
+
+Who needs what, to be declared with `tenancy/security.py` (rows of a group are recognised by the login):
+
+    Grants("account",
+           group=("select (id, group_id, name, display_name, email, state, language, created_at, last_sign_in_at)", "insert",
+                  "update (name, display_name, email, password_hash, state, language)"),
+           control=("select", "update (password_hash, last_sign_in_at)"))
+    Grants("membership", group=("select", "insert", "update (valid_to)"), control=("select",))
+    Grants("access_token",
+           group=("select (id, account_id, group_id, label, created_at, expires_at, revoked_at, last_used_at)", "insert",
+                  "update (revoked_at)"),
+           control=("select", "update (last_used_at)"))
+    Grants("web_session", group=("select (account_id, group_id, revoked_at)", "update (revoked_at)"),
+           control=("select", "insert", "update"))
+    Grants("sign_in_attempt", control=("select", "insert", "update", "delete"), group_column=None)
+
+`forecourt_control` signs in and looks up; `forecourt_group` manages its own rows and never reads a password or token hash.
+Stores (`forecourt_tenant`) get nothing of any of them.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ..tenancy.base import ControlTable, Id
+from ..tenancy.control import one_of
+from ..tenancy.security import REGISTRY, Grants
+
+ACCOUNT_STATES = ("ACTIVE", "DISABLED")
+LANGUAGES = ("en", "zh-CN")
+
+
+def _of_account() -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(["account_id", "group_id"], ["control.account.id", "control.account.group_id"])
+
+
+class Account(ControlTable):
+    """A person or program that may sign in. `name` is lower-case and unique in the whole installation."""
+
+    __tablename__ = "account"
+    __table_args__ = (
+        UniqueConstraint("id", "group_id"),
+        UniqueConstraint("name"),
+        CheckConstraint("name ~ '^[a-z0-9][a-z0-9._@+-]*$'", name="name"),
+        CheckConstraint(one_of("state", *ACCOUNT_STATES), name="state"),
+        CheckConstraint(one_of("language", *LANGUAGES), name="language"),
+    )
+
+    id: Mapped[Id]
+    group_id: Mapped[UUID] = mapped_column(ForeignKey("control.dealer_group.id"), index=True)
+    name: Mapped[str]
+    display_name: Mapped[str]
+    email: Mapped[str | None]
+    password_hash: Mapped[str | None]
+    state: Mapped[str] = mapped_column(server_default="ACTIVE")
+    language: Mapped[str] = mapped_column(server_default="zh-CN")
+    created_at: Mapped[datetime]
+    last_sign_in_at: Mapped[datetime | None]
+
+
+class AccountMembership(ControlTable):
+    """A role 角色 of an account at a store, or of the group when `store_id` is null.
+
+    `employee_id` is the person in that store's schema (no foreign key crosses schemas). Valid from `valid_from`, up to and
+    without `valid_to`. One open membership per account, role and store.
+    """
+
+    __tablename__ = "membership"
+    __table_args__ = (
+        _of_account(),
+        Index(
+            "uq_membership_open",
+            "account_id",
+            "role",
+            "store_id",
+            unique=True,
+            postgresql_nulls_not_distinct=True,
+            postgresql_where=text("valid_to is null"),
+        ),
+        CheckConstraint("valid_to is null or valid_to >= valid_from", name="period"),
+        CheckConstraint("employee_id is null or store_id is not null", name="employee"),
+    )
+
+    id: Mapped[Id]
+    account_id: Mapped[UUID] = mapped_column(index=True)
+    group_id: Mapped[UUID] = mapped_column(index=True)
+    store_id: Mapped[UUID | None] = mapped_column(ForeignKey("control.store.id"), index=True)
+    role: Mapped[str]
+    employee_id: Mapped[UUID | None]
+    valid_from: Mapped[datetime]
+    valid_to: Mapped[datetime | None]
+
+
+class AccessToken(ControlTable):
+    """A bearer token of an account. Only the SHA-256 of it is kept."""
+
+    __tablename__ = "access_token"
+    __table_args__ = (
+        _of_account(),
+        CheckConstraint("length(token_hash) = 32", name="token_hash"),
+        CheckConstraint("expires_at > created_at", name="period"),
+    )
+
+    id: Mapped[Id]
+    account_id: Mapped[UUID] = mapped_column(index=True)
+    group_id: Mapped[UUID] = mapped_column(index=True)
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    label: Mapped[str]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+    #: written at most once in `tokens.USE_INTERVAL`
+    last_used_at: Mapped[datetime | None]
+
+
+class WebSession(ControlTable):
+    """A browser that is signed in. The cookie's value is kept as SHA-256 and changes with every rotation."""
+
+    __tablename__ = "web_session"
+    __table_args__ = (
+        _of_account(),
+        CheckConstraint("length(secret_hash) = 32", name="secret_hash"),
+        CheckConstraint("idle_expires_at <= absolute_expires_at", name="period"),
+        Index("ix_web_session_absolute_expires_at", "absolute_expires_at"),
+    )
+
+    id: Mapped[Id]
+    account_id: Mapped[UUID] = mapped_column(index=True)
+    group_id: Mapped[UUID] = mapped_column(index=True)
+    secret_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    csrf_secret: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+    idle_expires_at: Mapped[datetime]
+    absolute_expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class SignInAttempt(ControlTable):
+    """Failed sign-ins with one name from one address, counted. The name is hashed: people type passwords there too."""
+
+    __tablename__ = "sign_in_attempt"
+    __table_args__ = (
+        CheckConstraint("length(name_hash) = 32", name="name_hash"),
+        Index("ix_sign_in_attempt_address", "address", "last_failed_at"),
+        Index("ix_sign_in_attempt_last_failed_at", "last_failed_at"),
+    )
+
+    name_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    address: Mapped[str] = mapped_column(primary_key=True)
+    failures: Mapped[int] = mapped_column(server_default=text("0"))
+    last_failed_at: Mapped[datetime]
+    last_succeeded_at: Mapped[datetime | None]
+
+
+REGISTRY.declare(
+    Grants(
+        "account",
+        group=(
+            "select (id, group_id, name, display_name, email, state, language, created_at, last_sign_in_at)",
+            "insert",
+            "update (name, display_name, email, password_hash, state, language)",
+        ),
+        control=("select", "update (password_hash, last_sign_in_at)"),
+    ),
+    Grants("membership", group=("select", "insert", "update (valid_to)"), control=("select",)),
+    Grants(
+        "access_token",
+        group=(
+            "select (id, account_id, group_id, label, created_at, expires_at, revoked_at, last_used_at)",
+            "insert",
+            "update (revoked_at)",
+        ),
+        control=("select", "update (last_used_at)"),
+    ),
+    Grants(
+        "web_session",
+        group=("select (account_id, group_id, revoked_at)", "update (revoked_at)"),
+        control=("select", "insert", "update"),
+    ),
+    Grants("sign_in_attempt", control=("select", "insert", "update", "delete"), group_column=None),
+)

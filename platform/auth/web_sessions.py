@@ -1,0 +1,168 @@
+"""Browsers that are signed in: server-side rows, a random cookie value that changes at sign-in, ends that can be enforced."""
+
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ..clock import SYSTEM_CLOCK, Clock
+from ..errors import Unauthenticated
+from ..tenancy.ids import new_id
+from .model import Account, WebSession
+
+#: `__Host-` binds it to this host, to https and to the path / (RFC 6265bis).
+COOKIE: Final = "__Host-forecourt"
+
+IDLE: Final = timedelta(hours=2)
+ABSOLUTE: Final = timedelta(hours=12)
+#: `last_seen_at` is written at most once in this time: never a write per page.
+SEEN_INTERVAL: Final = timedelta(minutes=1)
+
+_BYTES: Final = 32
+_COOKIE_LENGTH: Final = 43  # 32 bytes in base64url
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedSession:
+    """A new cookie value. `cookie` is sent once and kept nowhere."""
+
+    id: UUID
+    cookie: str
+    expires_at: datetime
+
+    def __repr__(self) -> str:
+        return f"OpenedSession(id={self.id}, expires_at={self.expires_at.isoformat()})"
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedSession:
+    """A web session that was found valid."""
+
+    id: UUID
+    account_id: UUID
+    group_id: UUID
+    csrf_token: str
+
+    def __repr__(self) -> str:
+        return f"VerifiedSession(id={self.id}, account_id={self.account_id})"
+
+    def csrf_matches(self, given: str) -> bool:
+        """Is it the token that forms of this session carry?"""
+        return hmac.compare_digest(self.csrf_token.encode(), given.encode())
+
+
+async def open_session(session: AsyncSession, account_id: UUID, *, clock: Clock = SYSTEM_CLOCK) -> OpenedSession:
+    """A web session for an account that has just proved who it is.
+
+    Raises:
+        Unauthenticated: the account is gone or disabled.
+    """
+    query = select(Account.group_id).where(Account.id == account_id, Account.state == "ACTIVE")
+    group_id = (await session.execute(query)).scalar_one_or_none()
+    if group_id is None:
+        raise Unauthenticated("sign in again")
+    now = clock.now()
+    opened = OpenedSession(new_id(), secrets.token_urlsafe(_BYTES), now + ABSOLUTE)
+    await session.execute(
+        insert(WebSession).values(
+            id=opened.id,
+            account_id=account_id,
+            group_id=group_id,
+            secret_hash=_hashed(opened.cookie),
+            csrf_secret=secrets.token_bytes(_BYTES),
+            created_at=now,
+            last_seen_at=now,
+            idle_expires_at=now + IDLE,
+            absolute_expires_at=opened.expires_at,
+        )
+    )
+    return opened
+
+
+async def verify_session(session: AsyncSession, cookie: str, *, clock: Clock = SYSTEM_CLOCK) -> VerifiedSession:
+    """The session of a cookie; being seen puts off its idle end, never its absolute one.
+
+    Raises:
+        Unauthenticated: unknown, ended, revoked, or of a disabled account; never says which.
+    """
+    now = clock.now()
+    query = select(
+        WebSession.id,
+        WebSession.account_id,
+        WebSession.group_id,
+        WebSession.csrf_secret,
+        WebSession.last_seen_at,
+        WebSession.absolute_expires_at,
+    ).join(Account, Account.id == WebSession.account_id)
+    row = (await session.execute(query.where(*_valid(cookie, now), Account.state == "ACTIVE"))).one_or_none()
+    if row is None:
+        raise Unauthenticated("sign in again")
+    if row.last_seen_at <= now - SEEN_INTERVAL:
+        seen = {"last_seen_at": now, "idle_expires_at": min(now + IDLE, row.absolute_expires_at)}
+        # Asked again in the statement: of many pages at once, one writes; and one that ended stays ended.
+        still = WebSession.last_seen_at <= now - SEEN_INTERVAL, WebSession.revoked_at.is_(None)
+        await session.execute(update(WebSession).where(WebSession.id == row.id, *still).values(seen))
+    return VerifiedSession(row.id, row.account_id, row.group_id, _csrf_token(row.id, row.csrf_secret))
+
+
+async def rotate_session(session: AsyncSession, cookie: str, *, clock: Clock = SYSTEM_CLOCK) -> OpenedSession:
+    """A new cookie value and form token for the same session, after a change of rights; the old value ends now.
+
+    Raises:
+        Unauthenticated: as `verify_session`.
+    """
+    now = clock.now()
+    fresh = secrets.token_urlsafe(_BYTES)
+    rotated = (
+        update(WebSession)
+        .where(*_valid(cookie, now))
+        .values(secret_hash=_hashed(fresh), csrf_secret=secrets.token_bytes(_BYTES))
+        .returning(WebSession.id, WebSession.absolute_expires_at)
+    )
+    row = (await session.execute(rotated)).one_or_none()
+    if row is None:
+        raise Unauthenticated("sign in again")
+    return OpenedSession(row.id, fresh, row.absolute_expires_at)
+
+
+async def revoke_session(session: AsyncSession, cookie: str, *, clock: Clock = SYSTEM_CLOCK) -> None:
+    """Sign out. A cookie that is not valid any more is signed out already."""
+    await session.execute(
+        update(WebSession)
+        .where(WebSession.secret_hash == _hashed(cookie), WebSession.revoked_at.is_(None))
+        .values(revoked_at=clock.now())
+    )
+
+
+async def revoke_sessions_of(session: AsyncSession, account_id: UUID, *, clock: Clock = SYSTEM_CLOCK) -> None:
+    """Sign an account out everywhere."""
+    await session.execute(
+        update(WebSession)
+        .where(WebSession.account_id == account_id, WebSession.revoked_at.is_(None))
+        .values(revoked_at=clock.now())
+    )
+
+
+def _valid(cookie: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (
+        WebSession.secret_hash == _hashed(cookie),
+        WebSession.revoked_at.is_(None),
+        WebSession.idle_expires_at > now,
+        WebSession.absolute_expires_at > now,
+    )
+
+
+def _hashed(cookie: str) -> bytes:
+    # Longer than ours cannot be ours; no need to hash what somebody pads a header with.
+    return sha256(cookie[: _COOKIE_LENGTH + 1].encode()).digest()
+
+
+def _csrf_token(session_id: UUID, secret: bytes) -> str:
+    return hmac.digest(secret, session_id.bytes, "sha256").hex()

@@ -1,0 +1,6 @@
+"""Writing the schema as text."""
+
+
+def schema_text() -> str:
+    """The schema in SDL."""
+    return ""

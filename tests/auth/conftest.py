@@ -1,0 +1,49 @@
+"""A scratch database with the control schema, emptied for every test."""
+
+from collections.abc import AsyncIterator, Iterator
+from uuid import uuid4
+
+import psycopg
+import pytest
+from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+import forecourt.auth.model
+from forecourt.tenancy.base import ControlTable
+from tests.auth.world import World
+
+assert forecourt.auth.model  # its tables belong to the metadata below
+
+SERVER = "127.0.0.1"
+
+
+@pytest.fixture(scope="session")
+def control_database() -> Iterator[str]:
+    """Address of a database with the control tables, for SQLAlchemy."""
+    name = f"auth_{uuid4().hex[:12]}"
+    with psycopg.connect(host=SERVER, user="postgres", dbname="postgres", autocommit=True) as server:
+        server.execute(
+            f"create database {name} template template0 encoding 'UTF8' lc_collate 'C' lc_ctype 'C'".encode()
+        )
+        url = f"postgresql+psycopg://postgres@{SERVER}/{name}"
+        engine = create_engine(url, poolclass=NullPool)
+        with engine.begin() as connection:
+            connection.execute(text("create schema control"))
+            ControlTable.metadata.create_all(connection)
+        yield url
+        server.execute(f"drop database {name} with (force)".encode())
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def world(control_database: str, anyio_backend: str) -> AsyncIterator[World]:
+    """Two groups with two stores each."""
+    engine = create_async_engine(control_database, pool_size=5)
+    made = World(engine)
+    await made.build()
+    yield made
+    await engine.dispose()

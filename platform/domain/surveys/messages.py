@@ -68,13 +68,13 @@ def survey_message(
             f' "Do not ask me again".\n\n{store_name}\n'
         )
     else:
-        subject = f"{store_name}:{title}" + ("(提醒)" if reminder else "")
-        lead = "温馨提醒:" if reminder else ""
-        short = f"【{store_name}】{lead}诚邀您填写{title},约2分钟,请按真实感受作答:{link} 如不愿参与,可在页面中谢绝。"
+        subject = f"{store_name}：{title}" + ("（提醒）" if reminder else "")
+        lead = "温馨提醒：" if reminder else ""
+        short = f"【{store_name}】{lead}诚邀您填写{title}，约2分钟，请按真实感受作答：{link} 如不愿参与，可在页面中谢绝。"
         long = (
-            f"尊敬的客户:\n\n{lead}我们希望听到您真实的意见,大约需要两分钟。\n\n{link}\n\n"
-            f"为什么问您:{questionnaire.purpose.zh}\n\n"
-            f"此链接仅供您本人使用一次。如果不希望再收到调查邀请,请打开链接并选择“不再邀请我”。\n\n{store_name}\n"
+            f"尊敬的客户：\n\n{lead}我们希望听到您真实的意见，大约需要两分钟。\n\n{link}\n\n"
+            f"为什么问您：{questionnaire.purpose.zh}\n\n"
+            f"此链接仅供您本人使用一次。如果不希望再收到调查邀请，请打开链接并选择“不再邀请我”。\n\n{store_name}\n"
         )
     text = short if channel == "SMS" else long
     return OutgoingMessage(id_, channel, address, subject, text, language, store_name)

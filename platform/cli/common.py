@@ -20,6 +20,8 @@ R = TypeVar("R")
 
 #: Messages, progress and tables for people. Answers for scripts go to stdout by `answer`.
 console = Console(stderr=True, highlight=False)
+#: What a command was asked to show to people: tables, to stdout.
+shown = Console(highlight=False)
 
 
 def answer(text: str) -> None:

@@ -18,7 +18,7 @@ from ..errors import Invalid, NotFound
 from ..settings import Settings, settings
 from ..tenancy.server import Server
 from ..tenancy.session import control_session, find_group, group_session, store_session, stores_of
-from .common import command, console, run
+from .common import command, run, shown
 from .exchange import close_group, import_group, month_report
 from .people import add_person
 from .server import with_processes
@@ -170,9 +170,9 @@ def _print_month(report: dict[str, Any]) -> None:
         )
     for gone in comparison["missing"]:
         table.add_row(gone["store"], "", "", "", "", Text(f"missing: {gone['reason']}", style="magenta"))
-    console.print(table)
+    shown.print(table)
     if comparison["computed"]:
-        console.print(f"pooled {_percent(comparison['pooled'])}, spread between stores τ {_percent(comparison['tau'])}")
+        shown.print(f"pooled {_percent(comparison['pooled'])}, spread between stores τ {_percent(comparison['tau'])}")
 
 
 def _print_card(report: dict[str, Any], store: str) -> None:
@@ -189,7 +189,7 @@ def _print_card(report: dict[str, Any], store: str) -> None:
         ("verdict", "verdict"),
     ):
         table.add_row(label, str(card[key]))
-    console.print(table)
+    shown.print(table)
     ledger = Table(
         "rule", "points", "evidence", "occurred", "cause", title=f"ledger of {card['employee_no']}, proposed"
     )
@@ -197,39 +197,41 @@ def _print_card(report: dict[str, Any], store: str) -> None:
         if entry["employee_no"] == card["employee_no"]:
             cells = (entry["rule"], entry["points"], entry["evidence"], entry["occurred_at"], entry["cause"])
             ledger.add_row(*map(str, cells))
-    console.print(ledger)
+    shown.print(ledger)
 
 
 def _print_access(address: str, people: list[SignIn], group: str, store: str, month: str) -> None:
     table = Table("role", "store", "sign-in name", "password", title=f"sign in at {address}/sign-in")
     for person in people:
         table.add_row(person.role, person.store or "(group)", person.name, person.password)
-    console.print(table)
+    shown.print(table)
     manager = next((one.name for one in people if one.role == "STORE_GM"), people[0].name)
-    consultant = next((one.name for one in people if one.role == "SALES_CONSULTANT"), manager)
-    console.print("\nThree queries to paste:\n")
-    for user, query in _queries(people[0].name, manager, consultant, store, month):
-        console.print(
+    shown.print("\nThree queries to paste:\n")
+    for user, query in _queries(people[0].name, manager, store, month):
+        shown.print(
             f'curl -s {address}/graphql -H "Authorization: Bearer $(.venv/bin/forecourt token --user {user})" '
             f"-H 'Content-Type: application/json' -d '{{\"query\":\"{query}\"}}'\n",
             soft_wrap=True,
             markup=False,
         )
-    console.print(f"Serving {group} until Ctrl-C.")
+    shown.print(f"Serving {group} until Ctrl-C.")
 
 
-def _queries(director: str, manager: str, consultant: str, store: str, month: str) -> list[tuple[str, str]]:
-    """Three documents that HQ, a manager and a consultant may send; double quotes escaped for JSON in a shell."""
+def _queries(director: str, manager: str, store: str, month: str) -> list[tuple[str, str]]:
+    """Three documents that HQ and a manager may send; double quotes escaped for JSON in a shell."""
     benchmark = "{ group { benchmark(month: MONTH, kpi: KPI) { pooled tau stores { store { code } n value lo hi verdict missing } } } }"
     cards = (
-        "{ store(code: STORE) { asOf scorecards(first: 5) { totalCount edges { node { scheme employee { employeeNo } "
-        "n x total verdict } } } } }"
+        "{ store(code: STORE) { scorecards(first: 5) { totalCount edges { node { scheme employee { employeeNo } n x "
+        "total verdict ledgerPoints } } } } }"
     )
-    ledger = "{ store(code: STORE) { ledgerEntries(first: 10) { edges { node { rule points evidenceKey occurredAt state } } } } }"
+    everywhere = (
+        "{ group { stores(first: 50) { edges { node { code asOf evaluationRuns(first: 1) { edges { node { month state "
+        "provisional } } } } } } } }"
+    )
 
     def filled(text: str) -> str:
         for word, value in (("MONTH", month), ("KPI", "S01"), ("STORE", store)):
             text = text.replace(word, f'\\"{value}\\"')
         return text
 
-    return [(director, filled(benchmark)), (manager, filled(cards)), (consultant, filled(ledger))]
+    return [(director, filled(benchmark)), (director, everywhere), (manager, filled(cards))]

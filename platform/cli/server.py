@@ -59,6 +59,8 @@ def db_migrate(
     """Bring the control schema and every store to the newest version. Stopped in the middle? Run it again."""
     chosen = settings()
     with running_server(chosen) as server, Progress(console=console) as progress:
+        if server.own is not None:  # ours: nobody else could have set it up
+            require_hardening(bootstrap(server), chosen.hardening)
         task = progress.add_task("migrating stores", total=None)
 
         def show(done: int, total: int, code: str, error: str | None) -> None:

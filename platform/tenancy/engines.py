@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from ..settings import Settings
-from .names import CONTROL, OWNER, group_login, group_reader
+from .names import CONTROL, OWNER, TENANT_PLACEHOLDER, checked, group_login, group_reader
 from .server import Server
 
 POOL_TIMEOUT = 5.0  # seconds a request waits for a free connection before the store counts as unavailable
@@ -27,6 +27,7 @@ class Engines:
         self._application = application
         self._max_logins = 2 * max_groups
         self._engines: OrderedDict[str, AsyncEngine] = OrderedDict()
+        self._stores: dict[str, dict[str, AsyncEngine]] = {}
 
     def control(self) -> AsyncEngine:
         """For what happens before the group is known: sign-in, token look-up, scheduler, queue leases."""
@@ -39,6 +40,15 @@ class Engines:
     def reader(self, group_id: UUID) -> AsyncEngine:
         """For reads of one group and its stores: repeatable read, read only."""
         return self._engine(group_reader(group_id))
+
+    def store(self, group_id: UUID, schema: str, *, read_only: bool) -> AsyncEngine:
+        """The group's pool, with the tables' placeholder schema translated to one store's. Kept for next time."""
+        engine = self.reader(group_id) if read_only else self.group(group_id)
+        login = group_reader(group_id) if read_only else group_login(group_id)
+        known = self._stores.setdefault(login, {})
+        if schema not in known:
+            known[schema] = engine.execution_options(schema_translate_map={TENANT_PLACEHOLDER: checked(schema)})
+        return known[schema]
 
     def owner(self) -> AsyncEngine:
         """For administration.
@@ -56,10 +66,12 @@ class Engines:
                 return
             if self._engines[login].pool.checkedout() == 0:  # type: ignore[attr-defined]  # a QueuePool
                 excess -= 1
+                self._stores.pop(login, None)
                 await self._engines.pop(login).dispose()
 
     async def aclose(self) -> None:
         """Close every connection."""
+        self._stores.clear()
         while self._engines:
             await self._engines.popitem()[1].dispose()
 

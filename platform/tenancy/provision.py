@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import psycopg
 from psycopg import Connection
@@ -65,7 +65,7 @@ def owner_connection(server: Server) -> Iterator[Connection[Any]]:
     try:
         connection = psycopg.connect(server.conninfo(OWNER), autocommit=True, connect_timeout=10)
     except psycopg.OperationalError as error:
-        raise Unavailable(f"PostgreSQL cannot be reached: {error}") from error
+        raise Unavailable(f"PostgreSQL cannot be reached (was `forecourt db bootstrap` run?): {error}") from error
     with connection:
         yield connection
 
@@ -268,9 +268,10 @@ def store_tables(connection: Connection[Any], store_id: UUID) -> list[str]:
 
 
 def rotate_logins(connection: Connection[Any], keys: Secrets) -> int:
-    """Give every group login and forecourt_control the password of the newest master secret. Returns how many.
+    """Give every group login the password of the newest master secret. Returns how many.
 
-    Open connections live on; processes are restarted with the new secrets afterwards.
+    `bootstrap` does the same for forecourt_control, whom the owner may not change. Open connections live on;
+    processes are restarted with the new secrets afterwards.
     """
     rows = connection.execute(
         "select rolname from pg_roles where rolname ~ '^[gr]_[0-9a-f]{32}$' order by 1"
@@ -286,7 +287,7 @@ def _check(code: str, time_zone: str) -> None:
         raise Invalid("a code has 1 to 32 letters, digits, - or _", path=("code",))
     try:
         ZoneInfo(time_zone)
-    except (ValueError, OSError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise Invalid(f"no time zone {time_zone!r}", path=("time_zone",)) from error
 
 

@@ -6,6 +6,7 @@ rendered script needs and what an injection wants. So only scripts made by this 
 elsewhere.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from psycopg import Connection
@@ -14,3 +15,8 @@ from psycopg import Connection
 def run_script(connection: Connection[Any], text: str) -> None:
     """Run a script of our own making in one round trip; it runs in the caller's transaction when there is one."""
     connection.execute(text.encode())
+
+
+def query(connection: Connection[Any], text: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Rows of one statement of our own making, with parameters (and so by the extended protocol)."""
+    return connection.execute(text.encode(), parameters).fetchall()

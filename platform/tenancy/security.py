@@ -19,6 +19,7 @@ from typing import Any, LiteralString
 from psycopg import Connection
 
 from .names import CONTROL, GROUP_ROLE, OWNER, TENANT_ROLE
+from .raw import query
 
 #: Id of the group whose login this session is (g_ or r_), else null. In a sub-select: evaluated once per statement.
 READING_GROUP = "(select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)"
@@ -257,4 +258,4 @@ def check_hardening(connection: Connection[Any]) -> list[Problem]:
 
     A REVOKE by a role that is not superuser succeeds with a mere warning, so nothing but looking tells.
     """
-    return problems(connection.execute(check_statement().encode(), check_parameters()).fetchall())
+    return problems(query(connection, check_statement(), check_parameters()))

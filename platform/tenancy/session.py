@@ -10,11 +10,13 @@ header, a default or a global, so without a resolved tenant there is no transact
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 import psycopg
-from psycopg import sql
+from psycopg import generators, sql
+from psycopg.pq import ExecStatus, TransactionStatus
 from sqlalchemy import Select, event, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
@@ -26,7 +28,7 @@ from sqlalchemy.util import await_only
 from ..errors import NotFound, Unavailable, WrongState
 from .control import DealerGroup, Store
 from .engines import Engines
-from .names import GROUP_ROLE, TENANT_PLACEHOLDER, checked, store_role, store_schema
+from .names import GROUP_ROLE, store_role, store_schema
 
 #: States in which a store's data may be read; only ACTIVE may be written.
 READABLE = frozenset({"ACTIVE", "SUSPENDED", "CLOSING", "ARCHIVED"})
@@ -103,10 +105,8 @@ async def store_session(
         raise Unavailable("this store is not ready", store=str(store.id), state=store.state)
     if not read_only and store.state != "ACTIVE":
         raise WrongState("this store is read only", store=str(store.id), state=store.state)
-    engine = engines.reader(store.group_id) if read_only else engines.group(store.group_id)
-    schema = checked(store.schema)
-    translated = engine.execution_options(schema_translate_map={TENANT_PLACEHOLDER: schema})
-    async with _transaction(engines, translated, role=store_role(store.id)) as session:
+    engine = engines.store(store.group_id, store.schema, read_only=read_only)
+    async with _transaction(engines, engine, role=store_role(store.id)) as session:
         yield session
 
 
@@ -137,9 +137,8 @@ async def control_session(engines: Engines) -> AsyncIterator[AsyncSession]:
 
 @asynccontextmanager
 async def _transaction(engines: Engines, engine: AsyncEngine, *, role: str | None) -> AsyncIterator[AsyncSession]:
-    session = AsyncSession(engine, expire_on_commit=False)
-    if role is not None:
-        _take_role(session.sync_session, role)
+    info = {} if role is None else {"role": _set_role(role)}
+    session = AsyncSession(engine, sync_session_class=RoleSession, expire_on_commit=False, info=info)
     try:
         async with session, session.begin():
             yield session
@@ -152,17 +151,34 @@ async def _transaction(engines: Engines, engine: AsyncEngine, *, role: str | Non
         await engines.trim()
 
 
-def _take_role(session: Session, role: str) -> None:
-    """Become ``role`` whenever a transaction begins; it ends with the transaction, so a pool never hands it on."""
-    statement = sql.SQL("set local role {}").format(sql.Identifier(role))
+@lru_cache(maxsize=4096)
+def _set_role(role: str) -> bytes:
+    return sql.SQL("set local role {}").format(sql.Identifier(role)).as_bytes()
 
-    def after_begin(_session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
-        # Straight to the driver: through SQLAlchemy's cursor this costs twice as much, in every transaction.
-        driver: psycopg.AsyncConnection[Any] | None = connection.connection.driver_connection
-        assert driver is not None  # noqa: S101  (a transaction has one)
-        await_only(driver.execute(statement))
 
-    event.listen(session, "after_begin", after_begin)
+class RoleSession(Session):
+    """A session that becomes a role whenever its transaction begins; the role ends with the transaction."""
+
+
+@event.listens_for(RoleSession, "after_begin")
+def _take_role(session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
+    statement = session.info.get("role")
+    if statement is None:
+        return
+    driver: psycopg.AsyncConnection[Any] | None = connection.connection.driver_connection
+    assert driver is not None  # noqa: S101  (a transaction has one)
+    await_only(_begin_as(driver, statement))
+
+
+async def _begin_as(driver: "psycopg.AsyncConnection[Any]", statement: bytes) -> None:
+    """BEGIN and the role in one message: psycopg would send its own BEGIN first, and wait for each in turn."""
+    async with driver.lock:
+        if driver.pgconn.transaction_status == TransactionStatus.IDLE:
+            statement = b"begin; " + statement
+        driver.pgconn.send_query(statement)
+        for result in await driver.wait(generators.execute(driver.pgconn)):
+            if result.status == ExecStatus.FATAL_ERROR:
+                raise psycopg.errors.error_from_result(result)
 
 
 def _unavailable(error: Exception) -> Exception | None:

@@ -59,6 +59,8 @@ def _clean(text: str) -> str:
 
 
 def _read(text: str) -> list[str]:
+    # Here, not above: the dictionary takes a fifth of a second to load, and most processes never sort a name.
+
     syllables = lazy_pinyin(text, style=Style.TONE3, neutral_tone_with_five=True)
     return [word for part in syllables for word in _plain(part).split()]
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from ...tenancy.bulk import copy_rows
 from ...tenancy.crypto import ContactCipher, mask
 from ...tenancy.ids import new_id
-from ...tenancy.textsort import sort_key
+from ...tenancy.textsort import name_sort_key
 from ..customers.model import Customer, Vehicle
 from ..people.model import Employee, Team
 from ..sales.model import SalesOrder
@@ -115,7 +115,7 @@ class Staging:
         await self._session.execute(insert(ImportFinding), rows)
 
     def _person(self, row: dict[str, Any]) -> dict[str, Any]:
-        cells = {"name_sort": sort_key(row["name"])}
+        cells = {"name_sort": name_sort_key(row["name"])}
         if row["phone"]:
             cells |= contact_cells(self._work.cipher, row["phone"])
         del row["phone"]

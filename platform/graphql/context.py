@@ -1,0 +1,138 @@
+"""What one operation knows: who asks, which stores exist for them, how to open one, the time, the language.
+
+Made anew for every operation, also for those of one socket or one batch, so nothing leaks from one to the next.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Protocol
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from ..auth.actor import Actor
+from ..clock import SYSTEM_CLOCK, Clock
+from ..errors import NotFound, Unavailable
+from ..tenancy.reader.entity import Entities, Viewer
+from ..tenancy.reader.run import Reader, Session
+from . import ids
+
+#: Parts of stores that one document reads side by side.
+SIDE_BY_SIDE = 8
+
+
+class StoreInfo(Protocol):
+    """What the group's control rows say of a store (`tenancy.session.ResolvedStore` is one)."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def code(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def brand(self) -> str: ...
+    @property
+    def region(self) -> str | None: ...
+    @property
+    def grade(self) -> str | None: ...
+    @property
+    def city_tier(self) -> int | None: ...
+    @property
+    def time_zone(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+
+
+class GroupInfo(Protocol):
+    """What the control rows say of the group (`tenancy.session.ResolvedGroup` is one)."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def code(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def currency(self) -> str: ...
+    @property
+    def time_zone(self) -> str: ...
+
+
+@dataclass
+class Context:
+    """One operation. `list_stores` gives the group's stores; only those the actor sees are ever used."""
+
+    actor: Actor
+    group: GroupInfo
+    entities: Entities
+    list_stores: Callable[[], Awaitable[Sequence[StoreInfo]]]
+    open_store: Callable[[Any], AbstractAsyncContextManager[Session]]
+    clock: Clock = SYSTEM_CLOCK
+    request_id: str = ""
+    language: str = "zh-CN"
+    #: what doors of the lead's own making need (the platform, services); never looked at here
+    extra: Any = None
+    _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SIDE_BY_SIDE))
+    _stores: "asyncio.Task[Sequence[StoreInfo]] | None" = None
+
+    async def stores(self) -> list[StoreInfo]:
+        """The stores that exist for the actor, by code."""
+        if self._stores is None:
+            self._stores = asyncio.ensure_future(_awaited(self.list_stores))
+        found = await asyncio.shield(self._stores)
+        return sorted((store for store in found if self.actor.sees_store(store.id)), key=lambda store: store.code)
+
+    async def store(self, id_: UUID) -> StoreInfo:
+        """A store by its id.
+
+        Raises:
+            NotFound: it does not exist for the actor.
+        """
+        for store in await self.stores():
+            if store.id == id_:
+                return store
+        raise NotFound("no such store")
+
+    async def resolve(self, text: str, *types: str) -> tuple[StoreInfo, UUID]:
+        """The store and row of a global id of one of these types.
+
+        Raises:
+            NotFound: malformed, of another type, or of a store that does not exist for the actor; which of them is not said.
+        """
+        found = ids.parse(text)
+        if found is None or found.type not in types:
+            raise NotFound("no such id")
+        return await self.store(found.store), found.row
+
+    def today(self, store: StoreInfo) -> date:
+        """The local day at a store."""
+        return self.clock.now().astimezone(ZoneInfo(store.time_zone)).date()
+
+    def viewer(self, store: StoreInfo) -> Viewer:
+        """The actor as the reader of a store sees them."""
+        permissions = {grant.permission for entity in self.entities for grant in entity.grants}
+        permissions |= {item.permission for entity in self.entities for item in entity.fields if item.permission}
+        held = {name: self.actor.scope(name, store.id) for name in permissions}
+        reach = {name: int(scope) for name, scope in held.items() if scope is not None}
+        return Viewer(reach, self.actor.employees_at(store.id), self.today(store))
+
+    @asynccontextmanager
+    async def reader(self, store: StoreInfo) -> AsyncIterator[Reader]:
+        """A reader on a transaction of the store's own; waits while too many parts run.
+
+        Raises:
+            Unavailable: the store cannot answer now.
+        """
+        async with self._slots:
+            try:
+                async with self.open_store(store) as session:
+                    yield Reader(session, self.entities, self.viewer(store))
+            except (TimeoutError, OSError) as error:
+                raise Unavailable("the store cannot answer now") from error
+
+
+async def _awaited(call: Callable[[], Awaitable[Sequence[StoreInfo]]]) -> Sequence[StoreInfo]:
+    return await call()

@@ -1,0 +1,105 @@
+"""Errors as the API shows them: a code from one catalogue, a message in the caller's language, nothing of the inside."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import GraphQLError
+
+from ..errors import (
+    Forbidden,
+    ForecourtError,
+    NotFound,
+    Refused,
+    StaleVersion,
+    Throttled,
+    Unauthenticated,
+    Unavailable,
+    WrongState,
+)
+
+logger = logging.getLogger("forecourt.graphql")
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """One message in both languages."""
+
+    zh: str
+    en: str
+
+    def in_language(self, language: str) -> str:
+        """The text for a caller's language; Chinese unless they ask for English."""
+        return self.en if language.lower().startswith("en") else self.zh
+
+
+#: `extensions.code` of every top-level error.
+CATALOGUE: Mapping[str, Saying] = {
+    "UNAUTHENTICATED": Saying("请先登录。", "Please sign in."),
+    "FORBIDDEN": Saying("您没有权限执行此操作。", "You may not do this."),
+    "NOT_FOUND": Saying("没有找到。", "Not found."),
+    "BAD_USER_INPUT": Saying("输入无效。", "The input is not valid."),
+    "CONFLICT": Saying("数据已被更改，请重新读取。", "The data changed meanwhile; please read again."),
+    "COST_LIMIT": Saying("查询过大。", "The query asks for too much."),
+    "THROTTLED": Saying("请求过于频繁，请稍后再试。", "Too many requests; please try again later."),
+    "TIMEOUT": Saying("处理超时。", "It took too long."),
+    "UNAVAILABLE": Saying("暂时无法提供服务，请稍后再试。", "Not available at the moment; please try again later."),
+    "INTERNAL": Saying("系统内部错误。", "Something went wrong inside."),
+}
+
+#: Codes of `userErrors`: why a rule said no. Doors add theirs by `user_error_codes` of `schema.build`.
+USER_ERRORS: Mapping[str, Saying] = {
+    "INVALID": Saying("输入无效。", "The input is not valid."),
+    "REFUSED": Saying("规则不允许此操作。", "A rule does not allow this."),
+    "STALE_VERSION": Saying("数据已被他人更改，请重新读取。", "Somebody changed this meanwhile; please read again."),
+    "WRONG_STATE": Saying("当前状态不允许此操作。", "The present state does not allow this."),
+}
+
+
+class CostLimit(ForecourtError):
+    """The document asks for more than one request may."""
+
+    code = "COST_LIMIT"
+
+
+def code_of(error: BaseException) -> str:
+    """The catalogue's code for what went wrong in a resolver."""
+    match error:
+        case Unauthenticated() | Forbidden() | NotFound() | Throttled() | CostLimit() | Unavailable():
+            return error.code
+        case StaleVersion() | WrongState():
+            return "CONFLICT"
+        case Refused():
+            return "BAD_USER_INPUT"
+        case TimeoutError():
+            return "TIMEOUT"
+        case _:
+            return "INTERNAL"
+
+
+def formatted(error: GraphQLError, *, language: str, request_id: str) -> dict[str, Any]:
+    """One error of a response. Errors of the document itself keep their text; every other gets the catalogue's."""
+    cause = error.original_error
+    while isinstance(cause, GraphQLError):
+        cause = cause.original_error
+    extensions: dict[str, Any] = {}
+    if cause is None:
+        code = str((error.extensions or {}).get("code", "BAD_USER_INPUT"))
+        message = CATALOGUE[code].in_language(language) if code == "COST_LIMIT" else error.message
+    else:
+        code = code_of(cause)
+        message = CATALOGUE[code].in_language(language)
+        if isinstance(cause, Refused | CostLimit):
+            extensions = {"reason": cause.code, "detail": cause.message}
+        if isinstance(cause, Throttled):
+            extensions = {"retryAfter": cause.retry_after}
+    if code == "INTERNAL":
+        logger.error("a request failed", exc_info=cause, extra={"request_id": request_id})
+        extensions = {"requestId": request_id}
+    answer: dict[str, Any] = {"message": message}
+    if error.locations:
+        answer["locations"] = [{"line": place.line, "column": place.column} for place in error.locations]
+    if error.path:
+        answer["path"] = list(error.path)
+    return answer | {"extensions": {"code": code, **extensions}}

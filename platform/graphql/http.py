@@ -1,0 +1,220 @@
+"""GraphQL over HTTP: POST with JSON, GET for queries, and multipart uploads where a deployment allows them.
+
+Whatever cannot be understood is answered with a 4xx and a JSON body in GraphQL's error form. A context is made for every
+operation, after the body was read, so nobody holds a context while they send slowly.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from ..errors import ForecourtError, Throttled
+from .context import Context
+from .errors import CATALOGUE, code_of
+from .schema import ApiSchema, run
+
+JSON_TYPE = "application/json"
+RESPONSE_TYPE = "application/graphql-response+json"
+_STATUS = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403, "NOT_FOUND": 404, "THROTTLED": 429, "TIMEOUT": 504}
+_STATUS |= {"UNAVAILABLE": 503, "INTERNAL": 500}
+
+
+class Malformed(Exception):
+    """A request that is no GraphQL request: the status and what is wrong with it."""
+
+    def __init__(self, status: int, message: str, **headers: str) -> None:
+        super().__init__(message)
+        self.status, self.headers = status, headers
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation as it came over HTTP."""
+
+    query: str
+    variables: dict[str, Any] = field(default_factory=dict)
+    name: str | None = None
+    writes: bool = True
+
+
+class Endpoint:
+    """The ASGI application at `/graphql`. `make_context` signs the caller in and may raise any `ForecourtError`."""
+
+    def __init__(
+        self,
+        schema: ApiSchema,
+        make_context: Callable[[Request], Awaitable[Context]],
+        *,
+        get: bool = True,
+        uploads: bool = False,
+        most_bytes: int = 1_000_000,
+        most_upload_bytes: int = 2_000_000_000,
+    ) -> None:
+        self.schema, self.make_context = schema, make_context
+        self.get, self.uploads = get, uploads
+        self.most_bytes, self.most_upload_bytes = most_bytes, most_upload_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        try:
+            response = await self._answer(request)
+        except Malformed as error:
+            response = _failed(error.status, "BAD_USER_INPUT", str(error), error.headers)
+        except ClientDisconnect:
+            return
+        finally:
+            await request.close()
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        media = _accepted(request.headers.get("accept", ""))
+        operation = await self._operation(request)
+        try:
+            context = await self.make_context(request)
+        except ForecourtError as error:
+            code = code_of(error)
+            headers = {"retry-after": str(int(error.retry_after) + 1)} if isinstance(error, Throttled) else {}
+            language = request.headers.get("accept-language", "")
+            return _failed(_STATUS.get(code, 400), code, CATALOGUE[code].in_language(language), headers)
+        answer = await run(
+            self.schema, context, operation.query, operation.variables, operation.name, writes=operation.writes
+        )
+        status = 400 if media == RESPONSE_TYPE and "data" not in answer else 200
+        return Response(_encoded(answer), status, media_type=media, headers={"vary": "accept"})
+
+    async def _operation(self, request: Request) -> Operation:
+        allowed = "GET, POST" if self.get else "POST"
+        if request.method == "GET" and self.get:
+            return _from_query(request.query_params)
+        if request.method != "POST":
+            raise Malformed(405, f"Use {allowed}.", allow=allowed)
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind == JSON_TYPE:
+            return _from_body(_json(await self._body(request)))
+        if kind == "multipart/form-data" and self.uploads:
+            return await self._from_form(request)
+        raise Malformed(415, f"Send {JSON_TYPE}.")
+
+    async def _body(self, request: Request) -> bytes:
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > self.most_bytes:
+                raise Malformed(413, f"At most {self.most_bytes} bytes.")
+        return bytes(body)
+
+    async def _from_form(self, request: Request) -> Operation:
+        """GraphQL multipart: `operations`, `map`, then the files."""
+        length = request.headers.get("content-length", "")
+        if not length.isdigit() or int(length) > self.most_upload_bytes:
+            raise Malformed(413, f"At most {self.most_upload_bytes} bytes, with a content-length.")
+        try:
+            form = await request.form(max_files=100, max_fields=10, max_part_size=self.most_bytes)
+        except (MultiPartException, ValueError) as error:
+            raise Malformed(400, "The multipart body cannot be read.") from error
+        except Exception as error:
+            if type(error).__name__ != "HTTPException":
+                raise
+            raise Malformed(400, "The multipart body cannot be read.") from error
+        operations, places = (_json(_text(form.get(name), name)) for name in ("operations", "map"))
+        if not isinstance(places, dict):
+            raise Malformed(400, "map must be an object.")
+        operation = _from_body(operations)
+        for name, paths in places.items():
+            file = form.get(name)
+            if not isinstance(file, UploadFile) or not isinstance(paths, list):
+                raise Malformed(400, "map names a file that was not sent.")
+            for path in paths:
+                _place(operation.variables, path, file)
+        return operation
+
+
+def _accepted(header: str) -> str:
+    """The media type of the answer.
+
+    Raises:
+        Malformed: 406, neither type is accepted.
+    """
+    wanted = [part.partition(";")[0].strip().lower() for part in header.split(",")]
+    if RESPONSE_TYPE in wanted:
+        return RESPONSE_TYPE
+    if header.strip() and not {JSON_TYPE, "*/*", "application/*"} & set(wanted):
+        raise Malformed(406, f"Accept {RESPONSE_TYPE} or {JSON_TYPE}.")
+    return JSON_TYPE
+
+
+def _from_body(body: Any) -> Operation:
+    if not isinstance(body, dict):
+        raise Malformed(400, "The body must be one JSON object.")
+    return _checked(body.get("query"), body.get("variables"), body.get("operationName"), body.get("extensions"))
+
+
+def _from_query(params: Mapping[str, str]) -> Operation:
+    variables, extensions = (
+        _json(params[key].encode()) if key in params else None for key in ("variables", "extensions")
+    )
+    found = _checked(params.get("query"), variables, params.get("operationName") or None, extensions)
+    return Operation(found.query, found.variables, found.name, writes=False)
+
+
+def _checked(query: Any, variables: Any, name: Any, extensions: Any) -> Operation:
+    if not isinstance(query, str) or not query:
+        raise Malformed(400, "query must be a text.")
+    if variables is not None and not isinstance(variables, dict):
+        raise Malformed(400, "variables must be an object.")
+    if name is not None and not isinstance(name, str):
+        raise Malformed(400, "operationName must be a text.")
+    if extensions is not None and not isinstance(extensions, dict):
+        raise Malformed(400, "extensions must be an object.")
+    return Operation(query, variables or {}, name)
+
+
+def _json(text: bytes) -> Any:
+    try:
+        return json.loads(text.decode(), parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise Malformed(400, "This is not JSON.") from error
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(name)
+
+
+def _text(value: Any, name: str) -> bytes:
+    if not isinstance(value, str):
+        raise Malformed(400, f"{name} is missing.")
+    return value.encode()
+
+
+def _place(variables: dict[str, Any], path: Any, file: UploadFile) -> None:
+    """Put a file where `path` (such as variables.input.file) holds null."""
+    keys = path.split(".") if isinstance(path, str) else []
+    holder: Any = variables
+    for key in keys[1:-1]:
+        holder = _inside(holder, key)
+    if len(keys) < 2 or keys[0] != "variables" or _inside(holder, keys[-1]) is not None:
+        raise Malformed(400, "map names a place that is not there.")
+    holder[int(keys[-1]) if isinstance(holder, list) else keys[-1]] = file
+
+
+def _inside(holder: Any, key: str) -> Any:
+    try:
+        return holder[int(key)] if isinstance(holder, list) else dict(holder)[key]
+    except (KeyError, IndexError, ValueError, TypeError) as error:
+        raise Malformed(400, "map names a place that is not there.") from error
+
+
+def _failed(status: int, code: str, message: str, headers: Mapping[str, str]) -> Response:
+    body = {"errors": [{"message": message, "extensions": {"code": code}}]}
+    return Response(_encoded(body), status, media_type=JSON_TYPE, headers=dict(headers))
+
+
+def _encoded(answer: Any) -> bytes:
+    return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,0 +1,150 @@
+"""Mutations: one `input`, one payload with the things it changed and `userErrors`.
+
+A door declares a `Mutation`; its `run` calls one action and says which rows the payload shows. What the action refuses
+(`Refused`) becomes `userErrors`; access problems and faults become top-level errors.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import strawberry
+
+from ..errors import Refused
+from .context import Context, StoreInfo
+from .errors import USER_ERRORS, Saying
+from .inputs import argument, listing, made_enum, maybe
+from .read import row
+from .roots import context_of
+from .select import Selection
+from .types import Types, with_arguments
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a mutation changed: the ids of the rows that the payload shows, by payload field, and further plain values."""
+
+    store: StoreInfo | None = None
+    ids: Mapping[str, UUID] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """One mutation.
+
+    `input` is a strawberry input; `shows` names the payload's rows (field → entity), `values` its plain fields
+    (name → type, description). `run` calls the action, which commits, and returns what changed.
+    """
+
+    name: str
+    description: str
+    input: type
+    run: Callable[[Context, Any], Awaitable[Done]]
+    shows: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
+
+
+@dataclass
+class Payload:
+    """The answer of one mutation."""
+
+    errors: list[Any] = field(default_factory=list)
+    rows: dict[str, Any] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class UserErrorValue:
+    """Why a rule said no."""
+
+    code: str
+    message: str
+    path: list[str]
+
+
+class Mutations:
+    """Builds the Mutation type. `codes` are the refusals of the actions, with what they say in both languages."""
+
+    def __init__(self, types: Types, codes: Mapping[str, Saying]) -> None:
+        self.types = types
+        self.codes = {**USER_ERRORS, **codes}
+        known = {code: (code, f"{saying.en} {saying.zh}") for code, saying in sorted(self.codes.items())}
+        code = made_enum("UserErrorCode", "Why a rule said no. More may be added.", known)
+        body: dict[str, Any] = {
+            "__annotations__": {"code": code, "message": str, "path": list[str]},
+            "code": strawberry.field(description="Stable code."),
+            "message": strawberry.field(description="Message in the viewer's language."),
+            "path": strawberry.field(description="Where in the input; empty: the whole."),
+        }
+        self.user_error = strawberry.type(
+            type("UserError", (), body), name="UserError", description="An expected refusal: nothing was changed."
+        )
+
+    def type(self, mutations: Sequence[Mutation]) -> Any:
+        """The Mutation type."""
+        body = {}
+        for item in sorted(mutations, key=lambda one: one.name):
+            body[item.name] = strawberry.field(
+                resolver=self._resolver(item), name=item.name, description=item.description
+            )
+        return strawberry.type(type("Mutation", (), body), name="Mutation", description="What can be changed.")
+
+    def _payload(self, item: Mutation) -> Any:
+        fields: dict[str, Any] = {}
+        for name, entity in item.shows.items():
+            gives = maybe(self.types.objects[entity])
+            resolver = with_arguments(lambda root, info: root.rows.get(info._raw_info.path.key), {}, gives)
+            text = "As it is after the change; null when it was refused or may not be seen."
+            fields[name] = strawberry.field(resolver=resolver, name=name, description=text)
+        for name, (kind, text) in item.values.items():
+            resolver = with_arguments(_value(name), {}, maybe(kind))
+            fields[name] = strawberry.field(resolver=resolver, name=name, description=text)
+        errors = with_arguments(lambda root, _info: root.errors, {}, listing(self.user_error))
+        fields["userErrors"] = strawberry.field(
+            resolver=errors, name="userErrors", description="Why nothing was changed; empty when it was."
+        )
+        title = _payload_name(item.name)
+        return strawberry.type(type(title, (), fields), name=title, description=f"Answer of {item.name}.")
+
+    def _resolver(self, item: Mutation) -> Callable[..., Any]:
+        async def resolve(root: Any, info: Any, input: Any) -> Payload:  # noqa: A002
+            context = context_of(info)
+            try:
+                done = await item.run(context, input)
+            except Refused as error:
+                return Payload([self._refusal(error, context.language)])
+            return await _shown(context, info._raw_info, item, done)
+
+        given = argument(item.input, "What to do.")
+        gives = maybe(self._payload(item))
+        resolve.__annotations__ = {"root": Any, "info": strawberry.Info, "input": given, "return": gives}
+        return resolve
+
+    def _refusal(self, error: Refused, language: str) -> UserErrorValue:
+        code = error.code if error.code in self.codes else "REFUSED"
+        return UserErrorValue(code, self.codes[code].in_language(language), ["input", *error.path])
+
+
+async def _shown(context: Context, info: Any, item: Mutation, done: Done) -> Payload:
+    """Read the changed rows, each alias as it was selected, after the commit."""
+    payload = Payload(values=done.values)
+    if done.store is None:
+        return payload
+    selection = Selection.of(info, context.entities, done.store.id)
+    for group in selection.below(info.field_nodes, _payload_name(item.name)).values():
+        name = group[0].name.value
+        if name in item.shows and name in done.ids:
+            found = await row(context, info, done.store, item.shows[name], done.ids[name], group)
+            for node in group:
+                payload.rows[node.alias.value if node.alias else name] = found
+    return payload
+
+
+def _payload_name(name: str) -> str:
+    return f"{name[0].upper()}{name[1:]}Payload"
+
+
+def _value(name: str) -> Callable[[Any, Any], Any]:
+    return lambda root, _info: root.values.get(name)

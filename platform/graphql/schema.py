@@ -1,0 +1,111 @@
+"""The schema, made from the declarations by a factory, and the one way to run an operation against it."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import strawberry
+from graphql import GraphQLError, OperationDefinitionNode, parse
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types.graphql import OperationType
+
+from ..tenancy.reader.entity import Entities
+from .context import Context
+from .errors import Saying, formatted
+from .limits import MOST_TOKENS, Limits
+from .mutation import Mutation, Mutations
+from .roots import made_group, made_query, made_store
+from .scalars import SCALARS
+from .types import Types, read_value
+
+
+class ApiSchema(strawberry.Schema):
+    """A schema whose errors are logged where they are formatted, not where they happen."""
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
+        """Nothing: see `errors.formatted`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Parts:
+    """What other doors add: mix-in classes of strawberry fields for the roots, mutations, and their refusal codes."""
+
+    group: Sequence[type] = ()
+    query: Sequence[type] = ()
+    store: Sequence[type] = ()
+    mutations: Sequence[Mutation] = ()
+    user_errors: Mapping[str, Saying] = dataclasses.field(default_factory=dict)
+    #: further object types that nothing refers to by itself
+    types: Sequence[type] = ()
+
+
+def build(entities: Entities, parts: Parts | None = None) -> ApiSchema:
+    """A new schema. Sorting would break unions at run time, so only the export is sorted."""
+    parts = parts or Parts()
+    types = Types(entities)
+    store = made_store(types, parts.store)
+    group = made_group(store, parts.group)
+    mutation = Mutations(types, parts.user_errors).type(parts.mutations) if parts.mutations else None
+    return ApiSchema(
+        query=made_query(store, group, parts.query),
+        mutation=mutation,
+        types=[*types.objects.values(), *parts.types],
+        extensions=[Limits],
+        config=StrawberryConfig(auto_camel_case=True, default_resolver=read_value, scalar_map=SCALARS),
+    )
+
+
+async def run(
+    schema: ApiSchema,
+    context: Context,
+    query: str,
+    variables: Mapping[str, Any] | None = None,
+    operation: str | None = None,
+    *,
+    writes: bool = True,
+) -> dict[str, Any]:
+    """Run one operation; the answer as GraphQL's response format. `writes` False refuses mutations (requests by GET).
+
+    An answer without `data` is a request error: nothing ran.
+    """
+    says = {"language": context.language, "request_id": context.request_id}
+    refusal = _several(query, operation)
+    if refusal is not None:
+        return {"errors": [formatted(refusal, **says)]}
+    allowed = {OperationType.QUERY, OperationType.MUTATION} if writes else {OperationType.QUERY}
+    try:
+        result = await schema.execute(
+            query,
+            variable_values=dict(variables or {}),
+            context_value=context,
+            operation_name=operation,
+            allowed_operation_types=allowed,
+        )
+    except Exception as error:  # the door's last line: what strawberry raises instead of returning
+        return {"errors": [formatted(_raised(error), **says)]}
+    errors = [formatted(error, **says) for error in result.errors or ()]
+    started = type(result).__name__ != "PreExecutionError"
+    answer: dict[str, Any] = {"data": result.data} if started else {}
+    return answer | ({"errors": errors} if errors else {})
+
+
+def _several(query: str, operation: str | None) -> GraphQLError | None:
+    """The specification's request errors about which operation is meant; a syntax error is left to the schema."""
+    try:
+        document = parse(query, max_tokens=MOST_TOKENS)
+    except GraphQLError as error:
+        return error
+    operations = [item for item in document.definitions if isinstance(item, OperationDefinitionNode)]
+    names = [item.name.value if item.name else None for item in operations]
+    if operation is None and len(names) > 1:
+        return GraphQLError("Must provide operation name if query contains multiple operations.")
+    if operation is not None and operation not in names:
+        return GraphQLError(f"Unknown operation named '{operation}'.")
+    return None if names else GraphQLError("Must provide an operation.")
+
+
+def _raised(error: Exception) -> GraphQLError:
+    name = type(error).__name__
+    if name in ("CannotGetOperationTypeError", "InvalidOperationTypeError"):
+        return GraphQLError("This operation cannot be run this way.")
+    return GraphQLError(str(error), original_error=error)

@@ -1,0 +1,288 @@
+"""How an entity is declared, once, for every reader: its fields, relations, words, masks and row rules.
+
+A declaration says what exists and who may see which row. It knows tables and nothing of GraphQL; the schema of the API
+and the SQL of every read are made from it. See docs/reader.md for how to add a field.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import IntEnum, StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, FromClause, Table, types
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import InstrumentedAttribute
+
+from ..base import StoreTable
+from ..names import TENANT_PLACEHOLDER
+
+
+class Reach(IntEnum):
+    """How far a permission reaches in a store. The numbers are those of the scopes in the role table (auth floor)."""
+
+    OWN = 1
+    TEAM = 2
+    DEPARTMENT = 3
+    STORE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who reads in one store: permission → reach there, the employees this person is there, and the store's local day.
+
+    A permission that is missing from `reach` is not held at this store.
+    """
+
+    reach: Mapping[str, int]
+    employees: frozenset[UUID]
+    today: date
+
+    def holds(self, permission: str) -> bool:
+        """Is the permission held here, in any reach?"""
+        return permission in self.reach
+
+
+#: The rows of `row` that a viewer with this reach (below STORE) may see, as a predicate.
+RowRule = Callable[[Viewer, Reach, FromClause], ColumnElement[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A permission that opens an entity. At STORE it opens every row; below, those that `rows` says; without `rows`, none."""
+
+    permission: str
+    rows: RowRule | None = None
+
+
+class Kind(StrEnum):
+    """What a field's value is in Python: str, int, float, bool, Decimal, date, aware datetime, UUID, JSON; MONTH is "YYYY-MM",
+    DIGEST the hexadecimal text of a hash, WORD one of the field's words."""
+
+    TEXT = "TEXT"
+    INT = "INT"
+    FLOAT = "FLOAT"
+    BOOL = "BOOL"
+    DECIMAL = "DECIMAL"
+    DATE = "DATE"
+    MOMENT = "MOMENT"
+    MONTH = "MONTH"
+    UUID = "UUID"
+    JSON = "JSON"
+    DIGEST = "DIGEST"
+    WORD = "WORD"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The closed vocabulary of a field: its name in the schema, what it means, and each word with its meaning."""
+
+    name: str
+    description: str
+    meanings: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A value of an entity.
+
+    `name` is the name in the API. With a `permission`, viewers who lack it get the column `masked` instead, or null when
+    there is none; filters and orders see what the viewer sees. JSON and DIGEST can be neither filtered nor ordered.
+    """
+
+    name: str
+    column: str
+    kind: Kind
+    description: str
+    nullable: bool
+    words: Words | None = None
+    permission: str | None = None
+    masked: str | None = None
+    filterable: bool = True
+    sortable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Through:
+    """A table between two entities: its column that holds our `local` value, and the one that holds their `remote` value."""
+
+    table: str
+    near: str
+    far: str
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """Rows of another entity whose `remote` column equals our `local` column. A `many` relation is paged.
+
+    A row that the viewer may not see does not exist: a to-one relation to it is null, a to-many relation leaves it out.
+    """
+
+    name: str
+    target: str
+    description: str
+    many: bool
+    local: str
+    remote: str
+    through: Through | None = None
+
+
+@dataclass(frozen=True)
+class Entity:
+    """One kind of row of a store, with everything a reader must know about it."""
+
+    name: str
+    table: Table
+    description: str
+    grants: tuple[Grant, ...]
+    fields: tuple[Field, ...]
+    relations: tuple[Relation, ...] = ()
+    #: name of the list of all rows in the store (`customers`)
+    plural: str = ""
+    #: which rows of the table are this entity's; None: all (two entities may share a table)
+    only: Callable[[FromClause], ColumnElement[bool]] | None = None
+    field_by_name: Mapping[str, Field] = field(init=False, repr=False)
+    relation_by_name: Mapping[str, Relation] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "field_by_name", {item.name: item for item in self.fields})
+        object.__setattr__(self, "relation_by_name", {item.name: item for item in self.relations})
+
+    def open_to(self, viewer: Viewer) -> bool:
+        """May the viewer see rows of this kind at all?"""
+        return any(viewer.holds(grant.permission) for grant in self.grants)
+
+    def shown_column(self, item: Field, viewer: Viewer) -> str | None:
+        """The column that this viewer gets for a field; None where they get nothing."""
+        if item.permission is None or viewer.holds(item.permission):
+            return item.column
+        return item.masked
+
+
+_KINDS: tuple[tuple[type[Any], Kind], ...] = (
+    (types.Boolean, Kind.BOOL),
+    (types.DateTime, Kind.MOMENT),
+    (types.Date, Kind.DATE),
+    (types.Integer, Kind.INT),
+    (types.Float, Kind.FLOAT),
+    (types.Numeric, Kind.DECIMAL),
+    (types.Uuid, Kind.UUID),
+    (JSONB, Kind.JSON),
+    (types.String, Kind.TEXT),
+)
+
+#: Columns whose hash would let one recognise a person or a token: never declared, whatever the kind.
+_SECRET = frozenset({"contact_hash", "phone_hash", "source_hash", "token_hash", "value_hash"})
+
+
+def value(
+    name: str,
+    column: InstrumentedAttribute[Any],
+    description: str,
+    *,
+    words: Words | None = None,
+    kind: Kind | None = None,
+    permission: str | None = None,
+    masked: InstrumentedAttribute[Any] | None = None,
+) -> Field:
+    """Declare a field; its kind and whether it may be null follow from the column.
+
+    Raises:
+        ValueError: the column is encrypted or a secret hash, or bytes without ``kind=DIGEST``.
+    """
+    for one in (column, masked):
+        if one is not None and (one.key.endswith("_enc") or one.key in _SECRET):
+            raise ValueError(f"{one} must never be read")
+    found = Kind.WORD if words else kind or _kind(column)
+    plain = found not in (Kind.JSON, Kind.DIGEST)
+    return Field(
+        name=name,
+        column=column.key,
+        kind=found,
+        description=description,
+        nullable=bool(column.property.columns[0].nullable) or permission is not None,
+        words=words,
+        permission=permission,
+        masked=None if masked is None else masked.key,
+        filterable=plain,
+        sortable=plain and found is not Kind.BOOL,
+    )
+
+
+def _kind(column: InstrumentedAttribute[Any]) -> Kind:
+    for type_, kind in _KINDS:
+        if isinstance(column.type, type_):
+            return kind
+    raise ValueError(f"{column} of type {column.type!r} is of no kind that can be read")
+
+
+def one(name: str, target: str, local: str, description: str, *, remote: str = "id") -> Relation:
+    """Declare the one row whose `remote` is our `local` (`customer_id` → `id`)."""
+    return Relation(name, target, description, many=False, local=local, remote=remote)
+
+
+def many(
+    name: str, target: str, remote: str, description: str, *, local: str = "id", through: Through | None = None
+) -> Relation:
+    """Declare the rows whose `remote` is our `local` (`id` ← `customer_id`)."""
+    return Relation(name, target, description, many=True, local=local, remote=remote, through=through)
+
+
+def entity(
+    table: type[StoreTable],
+    description: str,
+    *,
+    plural: str,
+    grants: tuple[Grant, ...],
+    fields: tuple[Field, ...],
+    relations: tuple[Relation, ...] = (),
+    name: str = "",
+    only: Callable[[FromClause], ColumnElement[bool]] | None = None,
+) -> Entity:
+    """Declare an entity over a store's table, or over those of its rows that `only` picks.
+
+    Its name is the table class's unless given.
+    """
+    core = table.__table__
+    if not isinstance(core, Table):
+        raise TypeError(f"{table} is no table")
+    return Entity(name or table.__name__, core, description, grants, fields, relations, plural, only)
+
+
+def table(name: str) -> Table:
+    """A table of the store by its name, as foreign keys name it; for row rules that look at a higher feature's table."""
+    return StoreTable.metadata.tables[f"{TENANT_PLACEHOLDER}.{name}"]
+
+
+class Entities:
+    """All entities that can be read, checked against one another."""
+
+    def __init__(self, *entities: Entity) -> None:
+        self._by_name = {item.name: item for item in entities}
+        if len(self._by_name) != len(entities):
+            raise ValueError("two entities have the same name")
+        for item in entities:
+            self._check(item)
+
+    def __getitem__(self, name: str) -> Entity:
+        return self._by_name[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._by_name
+
+    def __iter__(self) -> Iterator[Entity]:
+        return iter(self._by_name.values())
+
+    def _check(self, item: Entity) -> None:
+        names = [field.name for field in item.fields] + [relation.name for relation in item.relations]
+        if len(set(names)) != len(names) or "id" in names:
+            raise ValueError(f"{item.name}: names must be unique, and id is taken")
+        if not item.grants:
+            raise ValueError(f"{item.name}: nobody could read it")
+        for relation in item.relations:
+            if relation.target not in self._by_name:
+                raise ValueError(f"{item.name}.{relation.name}: no entity {relation.target}")
+            far = self._by_name[relation.target].table
+            if relation.local not in item.table.c or relation.remote not in far.c:
+                raise ValueError(f"{item.name}.{relation.name}: no such column")

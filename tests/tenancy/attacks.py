@@ -1,0 +1,136 @@
+"""Attempts to reach what belongs to somebody else, as SQL. `{v}` is the victim's schema and role, `{g}` its group's id.
+
+An attempt leaks when an answer holds the victim's SECRET or divides by zero (an oracle on rows that the policies should
+have hidden first). Changes are found afterwards, by looking at the victim's rows.
+"""
+
+READ = "select body from {v}.probe"
+XML = "select query_to_xml('set local role {v}', true, true, '')::text, "
+TENANT = "reset role; set local role forecourt_tenant; "
+GROUP = "reset role; set local role forecourt_group; "
+
+#: One statement each, sent with a parameter (extended protocol), as an injection into one of our statements would be.
+SINGLE = (
+    f"{READ} where %s = 1",
+    f"with x as ({READ}) select * from x where %s = 1",
+    f"select set_config('role', '{{v}}', true), ({READ} limit 1) where %s = 1",
+    "select set_config('role', '{v}', true) where %s = 1",
+    "select set_config('session_authorization', '{v}', true) where %s = 1",
+    f"select set_config('role', '{{v}}', true), query_to_xml('{READ}', true, true, '')::text where %s = 1",
+    f"{XML} query_to_xml('{READ}', true, true, '')::text where %s = 1",
+    f"select query_to_xml('{READ}', true, true, '')::text where %s = 1",
+    "select table_to_xml('{v}.probe'::regclass, true, true, '')::text where %s = 1",
+    "select schema_to_xml('{v}', true, true, '')::text where %s = 1",
+    "select database_to_xml(true, true, '')::text where %s = 1",
+    f"select * from ts_stat('select to_tsvector(''simple'', body) from ({READ}) x') where %s = 1",
+    f"select ts_rewrite('a'::tsquery, 'select ''a''::tsquery, to_tsquery(body) from ({READ}) x')::text where %s = 1",
+    "update pg_settings set setting = '{v}' where name = 'role' and %s = 1",
+    "update {v}.probe set body = 'stolen' where %s = 1 returning body",
+    "delete from {v}.probe where %s = 1 returning body",
+    "insert into {v}.probe select 99, 'planted' where %s = 1",
+    "merge into {v}.probe p using (select %s as id) s on p.id = s.id when matched then delete",
+    "select nextval('{v}.probe_seq') where %s = 1",
+    "select setval('{v}.probe_seq', 999) where %s = 1",
+    "select last_value from {v}.probe_seq where %s = 1",
+    "select pg_total_relation_size('{v}.probe'::regclass) where %s = 1",
+    "select most_common_vals::text, histogram_bounds::text from pg_stats where schemaname = '{v}' and %s = 1",
+    "select stavalues1::text from pg_statistic where %s = 1",
+    "select rolname, rolpassword from pg_authid where %s = 1",
+    "select usename, passwd from pg_shadow where %s = 1",
+    "select query from pg_stat_activity where query like '%%SECRET%%' and usename like '%%{gh}' and %s = 1",
+    "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'g_{gh}' and %s = 1",
+    "select pg_read_file('postgresql.conf') where %s = 1",
+    "select pg_read_binary_file('global/pg_authid') where %s = 1",
+    "select pg_ls_dir('.') where %s = 1",
+    "select lo_import('/etc/passwd') where %s = 1",
+    "select lo_from_bytea(0, 'x') where %s = 1",
+    "select lo_create(0) where %s = 1",
+    "select lo_get(1) where %s = 1",
+    "select loid, data from pg_largeobject where %s = 1",
+    "select lo_export(1, '/tmp/forecourt-stolen') where %s = 1",
+    "select * from dblink('dbname=forecourt', 'select 1') as t(a int) where %s = 1",
+    "select pg_logical_emit_message(true, 'x', 'y') where %s = 1",
+    "select pg_reload_conf() where %s = 1",
+    "select name || code || id from control.store where group_id = '{g}' and %s = 1",
+    "select id, name from control.dealer_group where id = '{g}' and %s = 1",
+    "select value from control.config_setting where group_id = '{g}' and value::text ~ '{code}' and %s = 1",
+    "select 1 / (length(name) - length(name)) from control.store where group_id = '{g}' and %s = 1",
+    "select 1 / (length(name) - length(name)) from control.dealer_group where id = '{g}' and %s = 1",
+    "select t.name from control.store s join control.store t on true where t.group_id = '{g}' and %s = 1",
+    "update control.store set name = 'stolen' where group_id = '{g}' and %s = 1 returning name",
+    "update control.store set group_id = '{mine}' where group_id = '{g}' and %s = 1",
+    "update control.config_setting set value = '1' where value::text ~ '{code}' and %s = 1 returning value",
+    "delete from control.config_setting where value::text ~ '{code}' and %s = 1 returning value",
+    "insert into control.config_setting (id, group_id, store_id, key, value, valid_from, created_by) "
+    "select gen_random_uuid(), '{g}', '{s}', 'planted', '1', '2026-01-01', 'x' where %s = 1",
+    "select relname from {v}.pg_class where %s = 1",
+)
+
+#: Scripts of several statements in one message (simple protocol), as raw SQL by a careless module would be.
+SCRIPTS = (
+    "table {v}.probe",
+    f"reset role; {READ}",
+    f"reset role; set local role {{v}}; {READ}",
+    f"set local role none; set local role {{v}}; {READ}",
+    f"set session authorization {{v}}; {READ}",
+    f"set session authorization default; {READ}",
+    f"commit; begin; set role {{v}}; {READ}",
+    f"reset role; select set_config('role', '{{v}}', true); {READ}",
+    f"reset role; set local role forecourt_owner; {READ}",
+    f"reset role; set local role forecourt_control; {READ}",
+    f"reset role; set local role postgres; {READ}",
+    f"reset role; set local role g_{{gh}}; set local role {{v}}; {READ}",
+    f"{TENANT} {READ}",
+    f"{TENANT} select value from control.config_setting where group_id = '{{g}}'",
+    f"{GROUP} select value from control.config_setting where group_id = '{{g}}'",
+    f"{GROUP} delete from control.config_setting where group_id = '{{g}}' returning value",
+    f"{GROUP} update control.config_setting set group_id = '{{g}}'",
+    "set local row_security = off; select value from control.config_setting where group_id = '{g}'",
+    "reset role; set local row_security = off; select name from control.store where group_id = '{g}'",
+    f"do $$ begin set local role {{v}}; perform 1 from {{v}}.probe; end $$; {READ}",
+    f"create function pg_temp.f() returns text language sql as '{READ}' set role = {{v}}; select pg_temp.f()",
+    f"create function pg_temp.f() returns text language sql security definer as '{READ}'; select pg_temp.f()",
+    f"create temporary table t as {READ}; table t",
+    "create table {mineschema}.t (a int)",
+    "create schema stolen",
+    "create table public.t (a int)",
+    "create extension dblink",
+    "create role stolen superuser",
+    "alter role current_user superuser",
+    "alter role {v} login password 'x'",
+    "alter role g_{gh} password 'x'",
+    f"grant {{v}} to current_user; set local role {{v}}; {READ}",
+    f"reset role; grant {{v}} to session_user; set local role {{v}}; {READ}",
+    "grant select on {v}.probe to public",
+    "alter table {v}.probe owner to current_user",
+    "alter table control.store disable row level security; select name from control.store where group_id = '{g}'",
+    "drop policy select_by_tenant on control.store",
+    "create policy open on control.store using (true)",
+    "drop schema {v} cascade",
+    "drop table {v}.probe",
+    "truncate {v}.probe",
+    "lock table {v}.probe",
+    "lock table control.config_setting in access exclusive mode",
+    "comment on table {v}.probe is 'x'",
+    f"prepare p as {READ}; execute p",
+    f"declare c cursor for {READ}; fetch all from c",
+    f"explain (analyze, verbose) {READ}",
+    "create view pg_temp.w as select * from {v}.probe; table pg_temp.w",
+    "create publication p for all tables",
+    "alter system set log_statement = 'all'",
+    "alter database forecourt set search_path = {v}",
+    "load 'auto_explain'",
+    "select lo_from_bytea(4711, 'x'); select lo_get(4711)",
+)
+
+#: COPY needs another call of the driver.
+COPIES = (
+    "copy {v}.probe to stdout",
+    f"copy ({READ}) to stdout",
+    "copy (select value from control.config_setting where value::text ~ '{code}') to stdout",
+    "copy (select 1) to program 'id'",
+    "copy (select 1) to '/tmp/forecourt-stolen'",
+)
+
+#: What a statement within one's own rights may do; proves that the attempts above reach the server.
+ALLOWED = "select body from {mineschema}.probe where %s = 1"

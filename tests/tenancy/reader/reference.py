@@ -1,0 +1,285 @@
+"""The naive reader: all rows in Python, no SQL. It says what the interpreter must answer."""
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from forecourt.domain.entities import ENTITIES
+from forecourt.tenancy.reader.entity import Entity, Kind, Reach, Relation, Viewer
+from forecourt.tenancy.reader.shape import (
+    DEFAULT_PAGE,
+    Compare,
+    Condition,
+    Every,
+    Negate,
+    Operator,
+    Order,
+    Related,
+    Shape,
+    Some,
+)
+from tests.stores import Row, ScratchStore
+
+Rule = Callable[["Naive", Reach, Row], bool]
+
+
+@dataclass
+class Naive:
+    """A viewer and the rows of one store."""
+
+    store: ScratchStore
+    viewer: Viewer
+
+    def row(self, table: str, id_: UUID | None) -> Row | None:
+        return next((row for row in self.store.rows[table] if row["id"] == id_), None)
+
+    def positions_today(self) -> list[Row]:
+        today: date = self.viewer.today
+        return [
+            row
+            for row in self.store.rows["position"]
+            if row["valid_from"] <= today and (row["valid_to"] is None or today < row["valid_to"])
+        ]
+
+    def people(self, reach: Reach) -> set[UUID]:
+        found = set(self.viewer.employees)
+        now = self.positions_today()
+        if reach >= Reach.TEAM:
+            found |= {row["employee_id"] for row in now if row["supervisor_id"] in self.viewer.employees}
+        if reach >= Reach.DEPARTMENT:
+            department = {row["id"]: row["department"] for row in self.store.rows["team"]}
+            mine = {department[row["team_id"]] for row in now if row["employee_id"] in self.viewer.employees}
+            found |= {row["employee_id"] for row in now if department[row["team_id"]] in mine}
+        return found
+
+    def visible(self, entity: Entity, row: Row) -> bool:
+        for grant in entity.grants:
+            reach = self.viewer.reach.get(grant.permission)
+            if reach is None:
+                continue
+            if reach >= Reach.STORE:
+                return True
+            rule = RULES.get((entity.name, grant.permission))
+            if rule is not None and rule(self, Reach(reach), row):
+                return True
+        return False
+
+    # -- shapes ----------------------------------------------------------------------------------------------------
+
+    def value(self, entity: Entity, name: str, row: Row) -> Any:
+        if name == "id":
+            return row["id"]
+        field = entity.field_by_name[name]
+        column = entity.shown_column(field, self.viewer)
+        value = None if column is None else row[column]
+        return value.hex() if field.kind is Kind.DIGEST and value is not None else value
+
+    def holds(self, entity: Entity, row: Row, asked: Condition) -> bool:
+        match asked:
+            case Every(parts):
+                return all(self.holds(entity, row, part) for part in parts)
+            case Some(parts):
+                return any(self.holds(entity, row, part) for part in parts)
+            case Negate(part):
+                return not self.holds(entity, row, part)
+            case Related(name, part):
+                relation = entity.relation_by_name[name]
+                target = ENTITIES[relation.target]
+                return any(self.holds(target, far, part) for far in self.behind(relation, row))
+            case Compare(name, operator, wanted):
+                return _compare(self.value(entity, name, row), operator, wanted)
+
+    def behind(self, relation: Relation, row: Row) -> list[Row]:
+        target = ENTITIES[relation.target]
+        value = row[relation.local]
+        rows = [far for far in self.store.rows[target.table.name] if self.visible(target, far)]
+        if relation.through is None:
+            return [far for far in rows if value is not None and far[relation.remote] == value]
+        through = relation.through
+        linked = {link[through.far] for link in self.store.rows[through.table] if link[through.near] == value}
+        return [far for far in rows if far[relation.remote] in linked]
+
+    def listed(self, shape: Shape, rows: Sequence[Row]) -> list[Row]:
+        """The rows of a list in order, without its page."""
+        entity = ENTITIES[shape.entity]
+        kept = [row for row in rows if shape.where is None or self.holds(entity, row, shape.where)]
+
+        def compare(one: Row, two: Row) -> int:
+            return self._order(entity, shape.order, one, two)
+
+        return sorted(kept, key=functools.cmp_to_key(compare))
+
+    def _order(self, entity: Entity, order: Sequence[Order], a: Row, b: Row) -> int:
+        sign = 1
+        for key in order:
+            sign = -1 if key.descending else 1
+            one, two = (_rank(self.value(entity, key.field, row)) for row in (a, b))
+            if one != two:
+                return sign * (1 if one > two else -1)
+        return sign * (1 if a["id"] > b["id"] else -1)
+
+    def answer(self, shape: Shape, rows: Sequence[Row]) -> dict[str, Any]:
+        """What a connection answers, without cursors; pages without cursors only."""
+        listed = self.listed(shape, rows)
+        page = shape.page
+        size = page.last if page.last is not None else DEFAULT_PAGE if page.first is None else page.first
+        shown = listed[max(len(listed) - size, 0) :] if page.last is not None else listed[:size]
+        more = len(listed) > size
+        return {
+            "nodes": [self.node(shape, row) for row in shown] if shape.rows else [],
+            "next": more and page.last is None and shape.rows,
+            "previous": more and page.last is not None and shape.rows,
+            "total": len(listed) if shape.total else None,
+        }
+
+    def node(self, shape: Shape, row: Row) -> dict[str, Any]:
+        entity = ENTITIES[shape.entity]
+        children: dict[str, Any] = {}
+        for key, child in shape.children.items():
+            relation = entity.relation_by_name[child.relation]
+            rows = self.behind(relation, row)
+            if relation.many:
+                children[key] = self.answer(child.shape, rows)
+            else:
+                children[key] = self.node(child.shape, rows[0]) if rows else None
+        return {
+            "id": row["id"],
+            "values": {name: self.value(entity, name, row) for name in shape.fields},
+            "children": children,
+        }
+
+    def root(self, shape: Shape) -> dict[str, Any]:
+        entity = ENTITIES[shape.entity]
+        return self.answer(shape, [row for row in self.store.rows[entity.table.name] if self.visible(entity, row)])
+
+
+def _rank(value: Any) -> tuple[bool, Any]:
+    return (value is None, 0 if value is None else value)
+
+
+def _compare(value: Any, operator: Operator, wanted: Any) -> bool:
+    if operator is Operator.IS_NULL:
+        return bool((value is None) == wanted)
+    if value is None:
+        return False
+    match operator:
+        case Operator.EQ:
+            return bool(value == wanted)
+        case Operator.IN:
+            return bool(value in wanted)
+        case Operator.CONTAINS:
+            return bool(wanted in value)
+        case Operator.GT:
+            return bool(value > wanted)
+        case Operator.GTE:
+            return bool(value >= wanted)
+        case Operator.LT:
+            return bool(value < wanted)
+        case Operator.LTE:
+            return bool(value <= wanted)
+
+
+# -- row rules, written a second time ----------------------------------------------------------------------------------
+
+
+def _about(*columns: str) -> Rule:
+    return lambda naive, reach, row: any(row[column] in naive.people(reach) for column in columns)
+
+
+def _order(naive: Naive, reach: Reach, id_: UUID | None) -> bool:
+    row = naive.row("sales_order", id_)
+    return row is not None and row["consultant_id"] in naive.people(reach)
+
+
+def _repair(naive: Naive, reach: Reach, id_: UUID | None) -> bool:
+    row = naive.row("repair_order", id_)
+    if row is None:
+        return False
+    people = naive.people(reach)
+    lines = [line for line in naive.store.rows["labour_line"] if line["repair_order_id"] == id_]
+    return row["advisor_id"] in people or any(line["technician_id"] in people for line in lines)
+
+
+def _transaction(naive: Naive, reach: Reach, row: Row | None) -> bool:
+    return row is not None and (_order(naive, reach, row["order_id"]) or _repair(naive, reach, row["repair_order_id"]))
+
+
+def _served(column: str, mine: str, *tables: str) -> Rule:
+    def rule(naive: Naive, reach: Reach, row: Row) -> bool:
+        checks = {"sales_order": _order, "repair_order": _repair}
+        return any(
+            order[column] == row[mine] and checks[table](naive, reach, order["id"])
+            for table in tables
+            for order in naive.store.rows[table]
+        )
+
+    return rule
+
+
+def _task(naive: Naive, reach: Reach, row: Row) -> bool:
+    if row["assignee_id"] in naive.people(reach):
+        return True
+    return reach > Reach.OWN and _transaction(naive, reach, row)
+
+
+def _complaint(naive: Naive, reach: Reach, row: Row) -> bool:
+    people = naive.people(reach)
+    accused = naive.store.rows["complaint_accused"]
+    named = any(link["complaint_id"] == row["id"] and link["employee_id"] in people for link in accused)
+    return named or _transaction(naive, reach, row)
+
+
+def _response(naive: Naive, reach: Reach, row: Row | None) -> bool:
+    return row is not None and _transaction(naive, reach, naive.row("invitation", row["invitation_id"]))
+
+
+def _shown(naive: Naive, run_id: UUID) -> bool:
+    run = naive.row("evaluation_run", run_id)
+    return run is not None and (run["published_at"] is not None or run["provisional"])
+
+
+def _entry(naive: Naive, reach: Reach, row: Row) -> bool:
+    if row["employee_id"] in naive.people(Reach.OWN):
+        return _shown(naive, row["run_id"])
+    run = naive.row("evaluation_run", row["run_id"])
+    return (
+        row["employee_id"] in naive.people(reach)
+        and run is not None
+        and run["published_at"] is not None
+        and row["state"] in ("POSTED", "REVERSED")
+    )
+
+
+_SALES, _WORKSHOP, _CUSTOMERS = "sales:order:read", "workshop:order:read", "customers:customer:read"
+_RESPONSES, _CARDS = "surveys:response:read", "evaluation:scorecard:read"
+
+RULES: dict[tuple[str, str], Rule] = {
+    ("Employee", "people:employee:read"): _about("id"),
+    ("Position", "people:employee:read"): _about("employee_id"),
+    ("Customer", _CUSTOMERS): _served("customer_id", "id", "sales_order", "repair_order"),
+    ("ContactPoint", _CUSTOMERS): _served("customer_id", "customer_id", "sales_order", "repair_order"),
+    ("Vehicle", _SALES): _served("vehicle_id", "id", "sales_order"),
+    ("Vehicle", _WORKSHOP): _served("vehicle_id", "id", "repair_order"),
+    ("SalesOrder", _SALES): _about("consultant_id"),
+    ("RepairOrder", _WORKSHOP): lambda naive, reach, row: _repair(naive, reach, row["id"]),
+    ("LabourLine", _WORKSHOP): _about("technician_id"),
+    ("PartLine", _WORKSHOP): lambda naive, reach, row: _repair(naive, reach, row["repair_order_id"]),
+    ("Attendance", _WORKSHOP): _about("employee_id"),
+    ("Call", "care:call:read"): _about("caller_id"),
+    ("FollowUpTask", "care:task:read"): _task,
+    ("Invitation", "surveys:invitation:read"): _transaction,
+    ("Response", _RESPONSES): _response,
+    ("Answer", _RESPONSES): lambda naive, reach, row: _response(
+        naive, reach, naive.row("response", row["response_id"])
+    ),
+    ("Complaint", "complaints:complaint:read"): _complaint,
+    ("EvaluationRun", _CARDS): lambda naive, _reach, row: _shown(naive, row["id"]),
+    ("Scorecard", _CARDS): lambda naive, reach, row: (
+        row["employee_id"] in naive.people(reach) and _shown(naive, row["run_id"])
+    ),
+    ("LedgerEntry", "evaluation:ledger:read"): _entry,
+    ("Appeal", "evaluation:appeal:read"): _about("employee_id"),
+}

@@ -11,7 +11,7 @@ from psycopg_pool import ConnectionPool
 from .domain import tables
 from .domain.work import Platform
 from .errors import Unavailable
-from .jobs import care, evaluation, interchange, surveys
+from .jobs import care, evaluation, interchange, rounds, surveys
 from .jobs.broker import PostgresBroker, make_broker
 from .jobs.context import JobContext
 from .jobs.middleware import JobMetrics, job_middleware
@@ -25,7 +25,7 @@ from .tenancy.names import CONTROL
 from .tenancy.security import check_hardening
 from .tenancy.server import Server, open_server
 
-FEATURES = (care, evaluation, interchange, surveys)
+FEATURES = (care, evaluation, interchange, rounds, surveys)
 assert tables.MODULES  # noqa: S101  (imported so that the metadata is whole)
 
 

@@ -130,6 +130,7 @@ async def engines(database: Database) -> AsyncIterator[Engines]:
     await pools.aclose()
 
 
-from tests.shop import harmony  # noqa: E402  (it builds on what stands above)
+from tests.jobs.database import queue_db, queue_dsn  # noqa: E402  (they build on what stands above)
+from tests.shop import harmony  # noqa: E402
 
-__all__ = ["anyio_backend", "database", "engines", "harmony", "home", "world"]
+__all__ = ["anyio_backend", "database", "engines", "harmony", "home", "queue_db", "queue_dsn", "world"]

@@ -26,8 +26,8 @@ from forecourt.domain import tables
 from forecourt.tenancy.base import StoreTable
 from forecourt.tenancy.ids import new_id
 from forecourt.tenancy.names import store_schema
+from tests.plain_server import plain_server
 
-SERVER = "host=127.0.0.1 user=postgres dbname=postgres"
 TODAY = date(2026, 9, 15)
 MONTHS = ("2026-07", "2026-08", "2026-09")
 TEXTS = ("", "B", "a", "b", "王芳", "阿明", "a%_b")
@@ -80,11 +80,11 @@ class Stores:
 def scratch_stores(seed: int = 7) -> Iterator[Stores]:
     """Create the database, its stores and rows; drop it at the end."""
     name = f"forecourt_reader_{uuid4().hex[:12]}"
-    with psycopg.connect(SERVER, autocommit=True) as server:
+    with psycopg.connect(plain_server().conninfo, autocommit=True) as server:
         server.execute(f"create database {name} template template0 lc_collate 'C' lc_ctype 'C' encoding 'UTF8'")
         try:
             with asyncio.Runner() as runner:
-                engine = create_async_engine(f"postgresql+psycopg://postgres@127.0.0.1/{name}", poolclass=NullPool)
+                engine = create_async_engine(plain_server().url(name), poolclass=NullPool)
                 groups = {"north": new_id(), "south": new_id()}
                 stores = {
                     f"{group[0].upper()}{number}": ScratchStore(new_id(), id_, f"{group[0].upper()}{number}")

@@ -16,9 +16,13 @@ from sqlalchemy.engine import URL
 from forecourt.tenancy.base import ControlTable
 from forecourt.tenancy.names import CONTROL, GROUP_ROLE, TENANT_ROLE, group_login, store_role
 from forecourt.tenancy.queue_tables import SECURITY_SQL, DeadJobRow, JobRow, ScheduleRow, WorkerRow
+from tests.plain_server import plain_server
 
-#: Conninfo of a superuser; another server can be named.
-SERVER = os.environ.get("FORECOURT_TEST_SERVER", "host=127.0.0.1 user=postgres dbname=postgres")
+
+def server() -> str:
+    """Conninfo of a superuser: of the run's own server, or of one that is named."""
+    return os.environ.get("FORECOURT_TEST_SERVER") or plain_server().conninfo
+
 
 TABLES = [model.__table__ for model in (JobRow, DeadJobRow, ScheduleRow, WorkerRow)]
 
@@ -148,7 +152,7 @@ def _create_tables(database: QueueDatabase) -> None:
 @pytest.fixture(scope="session")
 def queue_dsn() -> Iterator[str]:
     """Conninfo of a superuser in a database with the queue's tables, roles and policies."""
-    with scratch_database(SERVER) as database:
+    with scratch_database(server()) as database:
         yield database.admin
 
 

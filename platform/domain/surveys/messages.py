@@ -70,7 +70,9 @@ def survey_message(
     else:
         subject = f"{store_name}：{title}" + ("（提醒）" if reminder else "")
         lead = "温馨提醒：" if reminder else ""
-        short = f"【{store_name}】{lead}诚邀您填写{title}，约2分钟，请按真实感受作答：{link} 如不愿参与，可在页面中谢绝。"
+        short = (
+            f"【{store_name}】{lead}诚邀您填写{title}，约2分钟，请按真实感受作答：{link} 如不愿参与，可在页面中谢绝。"
+        )
         long = (
             f"尊敬的客户：\n\n{lead}我们希望听到您真实的意见，大约需要两分钟。\n\n{link}\n\n"
             f"为什么问您：{questionnaire.purpose.zh}\n\n"

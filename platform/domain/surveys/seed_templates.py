@@ -174,7 +174,9 @@ PURCHASE = Questionnaire(
         Question(
             "serviced",
             Kind.YESNO,
-            Words("提车后，这辆车在本店做过保养或维修吗？", "Has this car had maintenance or repair with us since then?"),
+            Words(
+                "提车后，这辆车在本店做过保养或维修吗？", "Has this car had maintenance or repair with us since then?"
+            ),
         ),
         *_service_items(Condition("serviced", ("yes",))),
         _RECOMMEND,
@@ -220,7 +222,8 @@ INCIDENT = Questionnaire(
     owner_role="CS_MANAGER",
     questions=(
         _overall(
-            "总体而言，您对我们处理这件事的方式满意吗？", "Overall, how satisfied are you with the way we dealt with it?"
+            "总体而言，您对我们处理这件事的方式满意吗？",
+            "Overall, how satisfied are you with the way we dealt with it?",
         ),
         Question(
             "solved",

@@ -35,6 +35,8 @@ from .tenancy.session import (
     resolve_group,
     store_session,
 )
+from .web.survey import SurveyPages
+from .web.survey_desk import PlatformDesk
 
 
 def build_app(server: Server, settings: Settings) -> Starlette:
@@ -46,13 +48,16 @@ def build_app(server: Server, settings: Settings) -> Starlette:
             app.state.platform = platform
             yield
 
+    surveys = SurveyPages(PlatformDesk(lambda: app.state.platform))
     routes = [
+        *surveys.routes(),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
         Route("/metrics", metrics),
         Route("/graphql", Endpoint(api_schema(), bearer_context, uploads=True)),
     ]
-    return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(Telemetry)])
+    app = Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(Telemetry)])
+    return app
 
 
 async def bearer_context(request: Request) -> Context:

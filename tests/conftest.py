@@ -128,3 +128,8 @@ async def engines(database: Database) -> AsyncIterator[Engines]:
     pools = Engines(database.server, database.settings)
     yield pools
     await pools.aclose()
+
+
+from tests.shop import harmony  # noqa: E402  (it builds on what stands above)
+
+__all__ = ["anyio_backend", "database", "engines", "harmony", "home", "world"]

@@ -682,7 +682,7 @@ CREATE TABLE tenant.call (
     invitation_id UUID,
     caller_id UUID NOT NULL,
     started_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    duration_s INTEGER,
+    duration_s BIGINT,
     connected BOOLEAN NOT NULL,
     result TEXT,
     id UUID NOT NULL,

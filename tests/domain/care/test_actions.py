@@ -31,7 +31,8 @@ async def delivered(desk: Desk) -> UUID:
 async def calls(desk: Desk, role: str, key: str, **call: Any) -> UUID:
     """A call now, matched to its tasks as the job does it (twice, as a job may)."""
     async with desk.work(desk.person(role, key)) as work:
-        call_id = await actions.log_call(work, **({"started_at": desk.clock.at, "connected": True} | call))
+        given: dict[str, Any] = {"started_at": desk.clock.at, "connected": True} | call
+        call_id = await actions.log_call(work, **given)
     for _ in range(2):
         async with desk.work() as work:
             await actions.match_call(work, call_id)
@@ -217,7 +218,8 @@ async def test_calls_are_checked(desk: Desk) -> None:
     for call in wrong:
         async with desk.work(desk.person("CS_AGENT", "agent")) as work:
             with pytest.raises(Invalid):
-                await actions.log_call(work, **({"started_at": START, "connected": True} | call))
+                given: dict[str, Any] = {"started_at": START, "connected": True} | call
+                await actions.log_call(work, **given)
     async with desk.work(desk.person("TECHNICIAN")) as work:
         with pytest.raises(Forbidden):
             await actions.log_call(work, kind="DELIVERY_CALL", order_id=order, started_at=START, connected=True)

@@ -58,6 +58,12 @@ async def load_month_facts(
     )
 
 
+def _ids(*parts: Select[Any]) -> Select[Any]:
+    """Ids that any of the parts finds, found once: a planner without statistics would look for them again per row."""
+    found = union(*parts).cte("wanted").prefix_with("MATERIALIZED", dialect="postgresql")
+    return select(*found.c)
+
+
 class _Loader:
     """One month's queries. People's numbers are read first; facts name people by number."""
 
@@ -126,7 +132,7 @@ class _Loader:
         delivered = select(order.id).where(self._in(order.delivered_at))
         handed_over = select(repair.id).where(self._in(repair.handed_over_at))
         # One sub-select per index: a condition that spans tables would read every invitation of all years.
-        wanted = union(
+        wanted = _ids(
             purchase.where(invitation.order_id.in_(delivered)),
             purchase.where(self._in(invitation.sent_at)),
             purchase.where(invitation.order_id.in_(orders_due)),
@@ -219,7 +225,7 @@ class _Loader:
         )
         handed_over = select(table.id).where(self._in(table.handed_over_at))
         condition = table.id.in_(
-            union(
+            _ids(
                 handed_over,
                 select(table.id).where(self._in(table.arrived_at)),
                 select(table.id).where(self._in(table.invoiced_at)),
@@ -260,7 +266,7 @@ class _Loader:
         query = (
             select(order.ro_no, table.line_no, table.work_date, table.hours_worked, table.amount, table.cost, table.id)
             .join(order, order.id == table.repair_order_id)
-            .where(table.id.in_(union(select(table.id).where(self._on(table.work_date)), of_invoices)))
+            .where(table.id.in_(_ids(select(table.id).where(self._on(table.work_date)), of_invoices)))
             .order_by(order.ro_no, table.line_no)
         )
         return await self._rows(query, facts.LabourLine)
@@ -283,7 +289,7 @@ class _Loader:
                 table.id,
             )
             .join(order, order.id == table.repair_order_id)
-            .where(table.id.in_(union(needed, issued, of_invoices)))
+            .where(table.id.in_(_ids(needed, issued, of_invoices)))
             .order_by(order.ro_no, table.line_no)
         )
         return await self._rows(query, facts.PartLine)

@@ -140,11 +140,11 @@ def _staged(merge: Merge, batch_id: UUID) -> tuple[list[str], Any]:
         joins.append((named, key == stage.cells[source.cell].astext, source.optional))
         column: Any = named.id
         if source.table is merge.table:
-            # rework_of may name a row of the same batch: it gets its staged id, unless it exists already
+            # rework_of may name a row of the same batch: it gets its staged id, unless it exists already. A sub-select
+            # and not a join, so that only rows without a stored original look, and each by the key's index.
             twin = aliased(ImportRow, name=f"twin_{name}")
             same = and_(twin.batch_id == batch_id, twin.file == merge.file, twin.key == stage.cells[source.cell].astext)
-            joins.append((twin, same, True))
-            column = func.coalesce(named.id, twin.id)
+            column = func.coalesce(named.id, select(twin.id).where(same).correlate(stage).scalar_subquery())
         columns.append(column.label(name))
     query = select(*columns).select_from(stage).where(*_of(merge, stage, batch_id)).order_by(stage.line)
     for target, condition, optional in joins:

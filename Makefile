@@ -13,16 +13,14 @@ help:  ## What each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 # Debian's python3 has neither ensurepip nor leave to install system-wide: an empty venv, filled from outside.
-$(VENV)/bin/python:
-	$(PYTHON) -m venv --without-pip $(VENV)
-
-$(VENV)/.runtime: requirements.lock pyproject.toml | $(VENV)/bin/python
-	$(PYTHON) -m pip --python $(BIN)/python install -q --disable-pip-version-check --root-user-action=ignore --require-hashes -r requirements.lock
-	$(PYTHON) -m pip --python $(BIN)/python install -q --disable-pip-version-check --root-user-action=ignore --no-deps --no-build-isolation -e .
+$(VENV)/.runtime: requirements.lock pyproject.toml infra/install.py
+	@echo "Installing into $(VENV) …" >&2
+	@$(PYTHON) infra/install.py $(VENV) requirements.lock .
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
-	$(PYTHON) -m pip --python $(BIN)/python install -q --disable-pip-version-check --root-user-action=ignore --require-hashes -r requirements-dev.lock
+	@echo "Installing what tests and gates need …" >&2
+	@$(PYTHON) infra/install.py $(VENV) requirements-dev.lock
 	@touch $@
 
 setup: $(VENV)/.runtime  ## Install into .venv, nothing else

@@ -67,7 +67,7 @@ def fetch(file: Vendored) -> None:
     """Get a package and copy its file."""
     with tempfile.TemporaryDirectory() as folder:
         command = ["npm", "pack", "--silent", "--ignore-scripts", f"{file.package}@{file.version}"]
-        subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+        subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
         archive = next(Path(folder).glob("*.tgz"))
         with tarfile.open(archive) as package:
             content = package.extractfile(file.inside)

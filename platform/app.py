@@ -1,24 +1,44 @@
 """The API process: routes put together, and served by uvicorn."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import uvicorn
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from .auth.actor import Actor
+from .auth.identify import identify
+from .auth.resolve import visible_stores
 from .composition import open_platform
+from .desk import StaffDesk
+from .domain.entities import ENTITIES
 from .domain.work import Platform
 from .errors import ForecourtError
+from .graphql.api import api_schema
+from .graphql.context import Context
+from .graphql.http import Endpoint
+from .graphql.services import Services
 from .settings import Settings
 from .telemetry import Telemetry, render_metrics
 from .tenancy.queue import workers_alive
 from .tenancy.security import check_parameters, check_statement, problems
 from .tenancy.server import Server
-from .tenancy.session import control_session
+from .tenancy.session import (
+    ResolvedGroup,
+    ResolvedStore,
+    control_session,
+    group_session,
+    resolve_group,
+    store_session,
+)
+from .web.routes import routes as staff_routes
+from .web.survey import SurveyPages
+from .web.survey_desk import PlatformDesk
 
 
 def build_app(server: Server, settings: Settings) -> Starlette:
@@ -30,13 +50,62 @@ def build_app(server: Server, settings: Settings) -> Starlette:
             app.state.platform = platform
             yield
 
+    surveys = SurveyPages(PlatformDesk(lambda: app.state.platform))
+    desk = StaffDesk(lambda: app.state.platform, operation_context)
     routes = [
+        *surveys.routes(),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
         Route("/metrics", metrics),
+        Route("/graphql", Endpoint(api_schema(), bearer_context, uploads=True)),
+        *staff_routes(desk),
     ]
-    quiet = frozenset({"/healthz", "/metrics", "/readyz"})
-    return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(Telemetry, quiet=quiet)])
+    app = Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(Telemetry)])
+    return app
+
+
+async def bearer_context(request: Request) -> Context:
+    """One operation's context for the bearer token of a request.
+
+    Raises:
+        Unauthenticated: no token, or one that is not valid.
+    """
+    platform: Platform = request.app.state.platform
+    async with control_session(platform.engines) as session:
+        actor = await identify(session, request.headers.get("authorization"), clock=platform.clock)
+        group = await resolve_group(session, actor.group_id)
+    request_id = getattr(request.state, "request_id", "")
+    return operation_context(platform, actor, group, language=_language(request, actor), request_id=request_id)
+
+
+def _language(request: Request, actor: Actor) -> str:
+    asked = request.headers.get("accept-language", "").lower()
+    return "en" if asked.startswith("en") else "zh-CN" if asked.startswith("zh") else actor.language
+
+
+def operation_context(
+    platform: Platform, actor: Actor, group: ResolvedGroup, *, language: str, request_id: str
+) -> Context:
+    """What one operation knows; made anew for each."""
+
+    async def list_stores() -> list[ResolvedStore]:
+        async with group_session(platform.engines, group, read_only=True) as session:
+            return await visible_stores(session, actor)
+
+    def open_store(store: ResolvedStore) -> AbstractAsyncContextManager[AsyncSession]:
+        return store_session(platform.engines, store, read_only=True)
+
+    return Context(
+        actor=actor,
+        group=group,
+        entities=ENTITIES,
+        list_stores=list_stores,
+        open_store=open_store,
+        clock=platform.clock,
+        request_id=request_id,
+        language=language,
+        extra=Services(platform, group),
+    )
 
 
 async def healthz(request: Request) -> Response:

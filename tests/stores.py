@@ -1,4 +1,4 @@
-"""A scratch database with two groups of two stores, filled with made-up rows. The one place that knows which server.
+"""A scratch database with two groups of two stores, filled with made-up rows.
 
 Rows are generated from the tables themselves, with few distinct values (so that orders have ties) and many nulls, and kept
 in Python, so that a naive reference can look at the same rows without SQL.
@@ -26,8 +26,8 @@ from forecourt.domain import tables
 from forecourt.tenancy.base import StoreTable
 from forecourt.tenancy.ids import new_id
 from forecourt.tenancy.names import store_schema
+from tests.cluster import plain_server
 
-SERVER = "host=127.0.0.1 user=postgres dbname=postgres"
 TODAY = date(2026, 9, 15)
 MONTHS = ("2026-07", "2026-08", "2026-09")
 TEXTS = ("", "B", "a", "b", "王芳", "阿明", "a%_b")
@@ -80,11 +80,13 @@ class Stores:
 def scratch_stores(seed: int = 7) -> Iterator[Stores]:
     """Create the database, its stores and rows; drop it at the end."""
     name = f"forecourt_reader_{uuid4().hex[:12]}"
-    with psycopg.connect(SERVER, autocommit=True) as server:
+    with psycopg.connect(plain_server(), autocommit=True) as server:
         server.execute(f"create database {name} template template0 lc_collate 'C' lc_ctype 'C' encoding 'UTF8'")
         try:
             with asyncio.Runner() as runner:
-                engine = create_async_engine(f"postgresql+psycopg://postgres@127.0.0.1/{name}", poolclass=NullPool)
+                engine = create_async_engine(
+                    f"postgresql+psycopg://postgres@127.0.0.1:{server.info.port}/{name}", poolclass=NullPool
+                )
                 groups = {"north": new_id(), "south": new_id()}
                 stores = {
                     f"{group[0].upper()}{number}": ScratchStore(new_id(), id_, f"{group[0].upper()}{number}")

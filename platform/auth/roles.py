@@ -64,11 +64,14 @@ PERMISSIONS: Mapping[str, str] = MappingProxyType(
         "jobs:dead:replay": "replay jobs that failed for good",
         "people:employee:read": "read employees, teams, positions",
         "sales:order:read": "read sales orders and vehicles",
+        "surveys:form:record": "record the form filled in with the customer at delivery",
+        "surveys:interview:record": "record the answers of a telephone interview",
         "surveys:invitation:read": "read invitations (who was asked, when, why not)",
         "surveys:response:read": "read single responses",
         "surveys:response:rule": "clear or void a quarantined response",
         "surveys:template:publish": "publish a questionnaire version",
         "surveys:template:read": "read questionnaires",
+        "surveys:template:write": "write a questionnaire version for somebody else to publish",
         "tenancy:group:read": "see the group and its stores",
         "tenancy:setting:read": "read configuration",
         "tenancy:setting:write": "change configuration",
@@ -97,6 +100,7 @@ _SALES = _EVERYBODY | {
     "complaints:complaint:file": _STORE,
     "customers:customer:read": _OWN,
     "sales:order:read": _OWN,
+    "surveys:form:record": _OWN,
 }
 _SALES_LEAD = _SALES | {
     "care:call:read": _TEAM,
@@ -128,6 +132,8 @@ _CUSTOMER_SERVICE = _EVERYBODY | {
     "customers:contact:write": _STORE,
     "customers:customer:read": _STORE,
     "sales:order:read": _STORE,
+    "surveys:form:record": _STORE,
+    "surveys:interview:record": _STORE,
     "surveys:invitation:read": _STORE,
     "surveys:response:read": _STORE,
     "workshop:order:read": _STORE,
@@ -195,6 +201,7 @@ ROLES: Mapping[str, Mapping[str, Scope]] = MappingProxyType(
             "jobs:dead:read": _GROUP,
             "jobs:dead:replay": _GROUP,
             "surveys:template:publish": _GROUP,
+            "surveys:template:write": _GROUP,
             "tenancy:setting:write": _GROUP,
         },
         "HQ_DIRECTOR": _HQ
@@ -202,6 +209,7 @@ ROLES: Mapping[str, Mapping[str, Scope]] = MappingProxyType(
             "audit:event:read": _GROUP,
             "evaluation:month:close": _GROUP,
             "evaluation:scheme:approve": _GROUP,
+            "surveys:template:publish": _GROUP,
         },
         "GROUP_ADMIN": {
             "accounts:account:manage": _GROUP,

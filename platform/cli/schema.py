@@ -11,7 +11,7 @@ app = typer.Typer(help="The GraphQL schema.", no_args_is_help=True)
 @command
 def export() -> None:
     """Print the schema in SDL, sorted: the content of schema.graphql."""
-    from ..graphql.export import schema_text
+    from ..graphql.api import schema_text
 
     answer(schema_text().rstrip("\n"))
 

@@ -22,6 +22,19 @@ EVALUATION_PUBLISHED = "EvaluationPublished"
 APPEAL_FILED = "AppealFiled"
 APPEAL_DECIDED = "AppealDecided"
 
+CARE_TASK_CLOSED = "CareTaskClosed"
+CARE_TASK_OVERDUE = "CareTaskOverdue"
+CARE_TASK_PLANNED = "CareTaskPlanned"
+DELIVERY_FORM_RECORDED = "DeliveryFormRecorded"
+INVITATION_BOUNCED = "InvitationBounced"
+INVITATION_EXPIRED = "InvitationExpired"
+INVITATION_PLANNED = "InvitationPlanned"
+INVITATION_SENT = "InvitationSent"
+INVITATION_SUPPRESSED = "InvitationSuppressed"
+RESPONSE_QUARANTINED = "ResponseQuarantined"
+RESPONSE_RULED = "ResponseRuled"
+SURVEYS_OPTED_OUT = "SurveysOptedOut"
+
 #: event → names of the jobs (dramatiq actors) that follow it
 SUBSCRIPTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {

@@ -11,21 +11,20 @@ from sqlalchemy.ext.asyncio import create_async_engine
 import forecourt.auth.model
 from forecourt.tenancy.base import ControlTable
 from tests.auth.world import World
+from tests.cluster import plain_server
 
 assert forecourt.auth.model  # its tables belong to the metadata below
-
-SERVER = "127.0.0.1"
 
 
 @pytest.fixture(scope="session")
 def control_database() -> Iterator[str]:
     """Address of a database with the control tables, for SQLAlchemy."""
     name = f"auth_{uuid4().hex[:12]}"
-    with psycopg.connect(host=SERVER, user="postgres", dbname="postgres", autocommit=True) as server:
+    with psycopg.connect(plain_server(), autocommit=True) as server:
         server.execute(
             f"create database {name} template template0 encoding 'UTF8' lc_collate 'C' lc_ctype 'C'".encode()
         )
-        url = f"postgresql+psycopg://postgres@{SERVER}/{name}"
+        url = f"postgresql+psycopg://postgres@127.0.0.1:{server.info.port}/{name}"
         engine = create_engine(url, poolclass=NullPool)
         with engine.begin() as connection:
             connection.execute(text("create schema control"))

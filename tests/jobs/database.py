@@ -1,6 +1,5 @@
 """A scratch database with the queue's tables, roles and policies, two groups and two stores each."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,9 +15,7 @@ from sqlalchemy.engine import URL
 from forecourt.tenancy.base import ControlTable
 from forecourt.tenancy.names import CONTROL, GROUP_ROLE, TENANT_ROLE, group_login, store_role
 from forecourt.tenancy.queue_tables import SECURITY_SQL, DeadJobRow, JobRow, ScheduleRow, WorkerRow
-
-#: Conninfo of a superuser; another server can be named.
-SERVER = os.environ.get("FORECOURT_TEST_SERVER", "host=127.0.0.1 user=postgres dbname=postgres")
+from tests.cluster import plain_server
 
 TABLES = [model.__table__ for model in (JobRow, DeadJobRow, ScheduleRow, WorkerRow)]
 
@@ -148,7 +145,7 @@ def _create_tables(database: QueueDatabase) -> None:
 @pytest.fixture(scope="session")
 def queue_dsn() -> Iterator[str]:
     """Conninfo of a superuser in a database with the queue's tables, roles and policies."""
-    with scratch_database(SERVER) as database:
+    with scratch_database(plain_server()) as database:
         yield database.admin
 
 

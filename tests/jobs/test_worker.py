@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from forecourt.tenancy.leases import JobQueue
-from tests.jobs.cluster import private_cluster
+from tests.cluster import private_cluster
 from tests.jobs.database import QueueDatabase, scratch_database
 from tests.jobs.running import job, until
 

@@ -1,5 +1,6 @@
 """Reading closes and comparisons, in a session of the group."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -7,7 +8,10 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from .model import BenchmarkRun, MonthClose, StoreClose
+from .model import BenchmarkRun, BenchmarkShare, BenchmarkStore, MonthClose, StoreClose, StoreStat
+
+#: Stores that one comparison lists at most.
+MOST_STORES = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +43,64 @@ async def published_reports(session: AsyncSession, group_id: UUID, month: str) -
         .order_by(BenchmarkRun.id)
     )
     return list(await session.scalars(query))
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The published comparison of a month by one KPI: the run, its lines, and whether a store's figures may still change."""
+
+    run: BenchmarkRun
+    lines: Sequence[BenchmarkStore]
+    provisional: bool
+
+
+async def comparison(session: AsyncSession, group_id: UUID, month: str, kpi: str) -> Comparison | None:
+    """The published comparison, lines by store; None when the month was not compared by this KPI."""
+    query = select(BenchmarkRun).where(
+        BenchmarkRun.group_id == group_id,
+        BenchmarkRun.month == month,
+        BenchmarkRun.kpi == kpi,
+        BenchmarkRun.state == "PUBLISHED",
+    )
+    run = (await session.scalars(query)).one_or_none()
+    if run is None:
+        return None
+    lines = select(BenchmarkStore).where(BenchmarkStore.run_id == run.id).limit(MOST_STORES)
+    provisional = select(StoreStat.id).where(
+        StoreStat.group_id == group_id, StoreStat.month == month, StoreStat.kpi == kpi, StoreStat.provisional
+    )
+    found = (await session.scalars(lines)).all()
+    return Comparison(run, found, (await session.scalars(provisional.limit(1))).first() is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """One close of a month, and where each store stands in it."""
+
+    close: MonthClose
+    stores: Sequence[StoreClose]
+
+
+async def newest_closes(session: AsyncSession, group_id: UUID, *, limit: int = 24) -> list[Close]:
+    """The newest close of each month, newest month first, at most 60."""
+    newest = (
+        select(MonthClose)
+        .where(MonthClose.group_id == group_id)
+        .distinct(MonthClose.month)
+        .order_by(MonthClose.month.desc(), MonthClose.number.desc())
+        .limit(max(1, min(limit, 60)))
+    )
+    closes = (await session.scalars(newest)).all()
+    rows = await session.scalars(select(StoreClose).where(StoreClose.close_id.in_([close.id for close in closes])))
+    by_close: dict[UUID, list[StoreClose]] = {}
+    for row in rows:
+        by_close.setdefault(row.close_id, []).append(row)
+    return [Close(close, by_close.get(close.id, [])) for close in closes]
+
+
+async def share(session: AsyncSession, store_id: UUID, month: str, kpi: str) -> dict[str, Any] | None:
+    """What a store may see of a comparison (a store's session); None when there is none."""
+    query = select(BenchmarkShare.view).where(
+        BenchmarkShare.store_id == store_id, BenchmarkShare.month == month, BenchmarkShare.kpi == kpi
+    )
+    return (await session.scalars(query)).first()

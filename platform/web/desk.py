@@ -37,7 +37,9 @@ class WebDesk(Protocol):
     async def execute(
         self, name: str, document: str, variables: Mapping[str, Any], actor: Actor, *, language: str
     ) -> Mapping[str, Any]:
-        """Run a stored document as this actor, in process, and give ``{"data": …, "errors": […]}`` as GraphQL has it.
+        """Run the operation ``name`` of a stored document as this actor, in process.
+
+        Gives ``{"data": …, "errors": […]}`` as GraphQL has it.
 
         Errors carry ``extensions.code``. Messages and user errors are in ``language`` (``zh-CN`` or ``en``).
         """

@@ -16,4 +16,9 @@ def load_documents() -> Mapping[str, str]:
     return MappingProxyType(dict(sorted(found.items())))
 
 
+def operation_name(document: str) -> str:
+    """The name of the operation in a document: ``GroupMonth`` for ``group_month``."""
+    return "".join(part.capitalize() for part in document.split("_"))
+
+
 DOCUMENTS = load_documents()

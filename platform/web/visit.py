@@ -17,7 +17,7 @@ from . import language as languages
 from .desk import WebDesk
 from .figures import Figures
 from .render import render
-from .stored import DOCUMENTS
+from .stored import DOCUMENTS, operation_name
 
 _LOG = logger("forecourt.web")
 
@@ -69,7 +69,8 @@ class Visit:
         Raises:
             the error of the answer when a root field could not be read; what fails deeper is noted in `gaps`.
         """
-        answer = await self.desk.execute(document, DOCUMENTS[document], variables, self.who, language=self.language)
+        operation = operation_name(document)
+        answer = await self.desk.execute(operation, DOCUMENTS[document], variables, self.who, language=self.language)
         errors: Sequence[Mapping[str, Any]] = answer.get("errors") or ()
         data = answer.get("data")
         for error in errors:

@@ -1,6 +1,7 @@
 """A desk without a database: accounts, sessions, and answers in the shape of the API, made from the month that was handed over."""
 
 import json
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -207,6 +208,7 @@ class FakeDesk:
         self, name: str, document: str, variables: Mapping[str, Any], actor: Actor, *, language: str
     ) -> Mapping[str, Any]:
         """See `WebDesk`."""
+        name = re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower()
         self.asked.append((name, variables, actor.name))
         if self.fail_with == "crash":
             raise RuntimeError("planted")
@@ -241,7 +243,6 @@ class FakeDesk:
             {
                 "month": month,
                 "state": self.close_state if month == MONTH else "DONE",
-                "provisional": self.provisional,
                 "startedAt": "2026-11-22T01:00:00Z",
                 "finishedAt": None if running else "2026-11-22T01:05:00Z",
                 "stores": stores,
@@ -265,7 +266,7 @@ class FakeDesk:
                 "name": "和谐汽车集团",
                 "timeZone": "Asia/Shanghai",
                 "months": self._months(),
-                "benchmark": group_benchmark(variables["kpi"]) if shown else None,
+                "benchmark": group_benchmark(variables["kpi"]) | {"provisional": self.provisional} if shown else None,
             }
         }
 

@@ -71,7 +71,8 @@ def test_a_catalogue_has_a_text_for_every_message_and_none_too_many(language: st
     catalogue = {key(message.id): message for message in load_catalogue(language) if message.id}
     assert wanted() - catalogue.keys() == set()
     for name, message in catalogue.items():
-        texts = [message.string] if isinstance(message.string, str) else list(message.string)
+        texts = [message.string] if isinstance(message.string, str) else list(message.string or ())
+        assert texts, name
         assert all(text.strip() for text in texts), name
         assert not message.fuzzy, name
     unknown = {name for name in catalogue.keys() - wanted() if name.split(".")[0] not in {*FAMILIES, "part", "error"}}

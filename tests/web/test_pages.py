@@ -111,6 +111,12 @@ def test_provisional_figures_say_so_and_cannot_be_approved(client: TestClient, d
     assert re.search(r'<button class="primary" disabled>', text)
 
 
+def test_a_provisional_comparison_says_so(client: TestClient, desk: FakeDesk) -> None:
+    desk.provisional = True
+    sign_in(client, "hq")
+    assert client.get(GROUP).text.count("暂定") == 2
+
+
 def test_a_manager_approves_and_publishes(client: TestClient, desk: FakeDesk) -> None:
     sign_in(client, "gm")
     desk.asked.clear()

@@ -7,10 +7,10 @@ BIN := $(VENV)/bin
 FORECOURT_HOME ?= .forecourt
 export FORECOURT_HOME
 
-.PHONY: help setup dev demo up test lint proof schema lock base-migration clean bench
+.PHONY: help setup dev demo up test lint proof fresh schema head-script lock base-migration clean
 
 help:  ## What each target does
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z -]+:.*##' Makefile | sort | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 # Debian's python3 has neither ensurepip nor leave to install system-wide: an empty venv, filled from outside.
 $(VENV)/.runtime: requirements.lock pyproject.toml infra/install.py
@@ -41,17 +41,23 @@ lint: dev  ## Style, types, floors, lock files, house rules
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python infra/house_rules.py
+	$(BIN)/python -m infra.locks
+	$(BIN)/python -m infra.house_rules
+	$(BIN)/python -m infra.fresh
 
 proof: dev  ## The long versions: kills, 200 stores, restarts, browser, PostgreSQL 15 (a skip is for strangers' machines)
 	$(BIN)/python -m pytest -q -rs $(ARGS)
 
-schema: setup  ## Write schema.graphql
-	$(BIN)/forecourt schema export > schema.graphql
+fresh schema: dev  ## Write what is made from code: schema.graphql, tables of README and docs/interchange.md
+	$(BIN)/python -m infra.fresh --write
+
+head-script: dev  ## Write migrations/tenant/head.sql after a change of tables
+	$(BIN)/python migrations/make_base.py --head
 
 lock: dev  ## Resolve requirements/*.in into the two lock files (hashes, no address)
 	$(BIN)/uv pip compile -q --generate-hashes --universal --no-header --no-annotate --python-version 3.11 requirements/runtime.in -o requirements.lock
 	$(BIN)/uv pip compile -q --generate-hashes --universal --no-header --no-annotate --python-version 3.11 requirements/runtime.in requirements/dev.in -o requirements-dev.lock
+	$(BIN)/python -m infra.locks --write
 
 base-migration: dev  ## Regenerate the base revisions from the models (only until the first release)
 	$(BIN)/python migrations/make_base.py

@@ -9,7 +9,6 @@ A made part of a page stands between ``<!-- made: NAME -->`` and ``<!-- end: NAM
 """
 
 import importlib
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -36,9 +35,8 @@ def put(page: str, parts: dict[str, str]) -> str:
         start, end = f"<!-- made: {name} -->", f"<!-- end: {name} -->"
         if page.count(start) != 1 or page.count(end) != 1:
             raise ValueError(f"there must be one {start} … {end}")
-        pattern = re.compile(f"{re.escape(start)}.*?{re.escape(end)}", re.DOTALL)
-        made = f"{start}\n\n{text.strip()}\n\n{end}"
-        page = pattern.sub(lambda _, made=made: made, page)
+        before, rest = page.split(start)
+        page = f"{before}{start}\n\n{text.strip()}\n\n{end}{rest.split(end)[1]}"
     return page
 
 

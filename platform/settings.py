@@ -11,7 +11,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """Everything an operator may set. Each field is the variable `FORECOURT_<NAME>`, unless it names another."""
 
-    model_config = SettingsConfigDict(env_prefix="FORECOURT_", extra="ignore", frozen=True)
+    #: An empty variable is one that is not set: compose files and unit files cannot leave one out.
+    model_config = SettingsConfigDict(env_prefix="FORECOURT_", extra="ignore", frozen=True, env_ignore_empty=True)
 
     home: Path = Field(
         default=Path(".forecourt"), description="Folder of the embedded server, secrets, mail and SMS files."

@@ -189,7 +189,11 @@ ROLES: Mapping[str, Mapping[str, Scope]] = MappingProxyType(
         "CS_MANAGER": _CUSTOMER_SERVICE
         | {
             "complaints:validity:rule": _STORE,
+            # whoever approved a run may not decide appeals against it, so a second person in the store must be able to
+            "evaluation:appeal:decide": _STORE,
+            "evaluation:appeal:read": _STORE,
             "evaluation:kpi:read": _STORE,
+            "evaluation:ledger:read": _STORE,
             "surveys:response:rule": _STORE,
         },
         "STORE_GM": _STORE_MANAGEMENT,

@@ -23,14 +23,19 @@ USER_ERRORS = {
 }
 
 
-@strawberry.input(description="Which run, as the caller last read it.")
-class RunInput:
-    """Input of approveRun and publishRun."""
+@strawberry.input(description="Which run to approve, as the caller last read it.")
+class ApproveRunInput:
+    """Input of approveRun."""
 
     id: strawberry.ID = strawberry.field(description="Id of the evaluation run 月度考核.")
     expected_version: int | None = strawberry.field(
         default=None, description="Version last read; another one is refused as STALE_VERSION."
     )
+
+
+@strawberry.input(description="Which approved run to publish, as the caller last read it.")
+class PublishRunInput(ApproveRunInput):
+    """Input of publishRun."""
 
 
 async def _approve(context: Context, given: Any) -> Done:
@@ -87,14 +92,14 @@ MUTATIONS = (
     Mutation(
         name="approveRun",
         description="Approve the proposed results of a month; its ledger is posted 审批考核. Needs evaluation:run:approve.",
-        input=RunInput,
+        input=ApproveRunInput,
         run=_approve,
         shows={"evaluationRun": "EvaluationRun"},
     ),
     Mutation(
         name="publishRun",
         description="Publish approved results to staff 发布考核. Needs evaluation:run:publish.",
-        input=RunInput,
+        input=PublishRunInput,
         run=_publish,
         shows={"evaluationRun": "EvaluationRun"},
     ),

@@ -21,8 +21,6 @@ DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     """A server of its own per kind."""
     binaries = DEBIAN_15 if request.param == "debian15" else None
-    if binaries is not None and not binaries.is_dir():
-        pytest.skip("PostgreSQL 15 is not installed here")
     folder = Path(tempfile.mkdtemp(prefix="fc-test-"))
     folder.chmod(0o755)
     try:

@@ -8,12 +8,13 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from forecourt.auth.web_sessions import COOKIE
+from tests.needs import NEEDS
 from tests.web.conftest import Served
 from tests.web.fake import MONTH, PASSWORD
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM = NEEDS["browser"][0]
 AXE = (Path(__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 GROUP, STORE, OWN = f"/months/{MONTH}", f"/stores/HX01/months/{MONTH}", f"/me/{MONTH}"
 PAGES = {
@@ -33,10 +34,8 @@ FLAGS = [
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's chromium."""
-    if not CHROMIUM.exists():
-        pytest.skip("Debian's package chromium is not installed")
     with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        made = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield made
         made.close()
 

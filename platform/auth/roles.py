@@ -39,9 +39,12 @@ PERMISSIONS: Mapping[str, str] = MappingProxyType(
         "care:task:close": "close a follow-up task with evidence",
         "care:task:read": "read follow-up tasks",
         "complaints:complaint:acknowledge": "acknowledge a complaint",
+        "complaints:complaint:close": "close a complaint that the customer confirmed as solved",
         "complaints:complaint:file": "record a complaint or enquiry",
         "complaints:complaint:read": "read complaints",
+        "complaints:complaint:sign": "sign the close of a complaint that the customer did not confirm",
         "complaints:validity:rule": "rule whether a complaint is valid",
+        "customers:consent:record": "record that a customer gave or withdrew a consent",
         "customers:contact:reveal": "see a full phone number or address; every time is audited",
         "customers:contact:write": "add or change a phone number or address",
         "customers:customer:read": "read customers with masked contact data",
@@ -126,8 +129,10 @@ _CUSTOMER_SERVICE = _EVERYBODY | {
     "care:task:close": _STORE,
     "care:task:read": _STORE,
     "complaints:complaint:acknowledge": _STORE,
+    "complaints:complaint:close": _STORE,
     "complaints:complaint:file": _STORE,
     "complaints:complaint:read": _STORE,
+    "customers:consent:record": _STORE,
     "customers:contact:reveal": _STORE,
     "customers:contact:write": _STORE,
     "customers:customer:read": _STORE,
@@ -140,6 +145,7 @@ _CUSTOMER_SERVICE = _EVERYBODY | {
 }
 _STORE_MANAGEMENT = _CUSTOMER_SERVICE | {
     "audit:event:read": _STORE,
+    "complaints:complaint:sign": _STORE,
     "evaluation:appeal:decide": _STORE,
     "evaluation:appeal:read": _STORE,
     "evaluation:kpi:read": _STORE,
@@ -188,6 +194,7 @@ ROLES: Mapping[str, Mapping[str, Scope]] = MappingProxyType(
         "CS_AGENT": _CUSTOMER_SERVICE,
         "CS_MANAGER": _CUSTOMER_SERVICE
         | {
+            "complaints:complaint:sign": _STORE,
             "complaints:validity:rule": _STORE,
             # whoever approved a run may not decide appeals against it, so a second person in the store must be able to
             "evaluation:appeal:decide": _STORE,

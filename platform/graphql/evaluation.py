@@ -12,14 +12,12 @@ from .services import store_work
 
 USER_ERRORS = {
     "ALREADY_APPEALED": Saying("该条目已有申诉。", "This entry has an appeal already."),
-    "EMPTY_TEXT": Saying("请填写理由。", "Please give the reason."),
     "OWN_RESULT": Saying(
         "您本人在考核范围内，须由他人审批。", "You are judged by this run, so somebody else must approve it."
     ),
     "PROVISIONAL": Saying(
         "本月尚未冻结，数据仍可能变化。", "This month is not frozen yet; its figures can still change."
     ),
-    "SAME_PERSON": Saying("须由未参与该条目的人员裁定。", "Somebody who had no part in the entry must decide."),
 }
 
 

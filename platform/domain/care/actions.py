@@ -14,9 +14,12 @@ from ...tenancy.ids import new_id
 from .. import events
 from ..configuration import resolved_settings
 from ..people.model import Employee, Position, Team
+from ..rows import require_seen, require_version
 from ..sales.model import SalesOrder
+from ..wording import wording
 from ..work import Work
 from ..workshop.model import RepairOrder
+from .entity import CALL
 from .model import CALL_KINDS, CALL_RESULTS, Call, FollowUpTask
 from .reads import Judged, attempts_for, judged_by, tasks_about
 from .task_rules import (
@@ -119,7 +122,7 @@ async def log_call(
         raise Refused("NOT_AN_EMPLOYEE", "a call is made by a member of staff of this store")
     _check_call(kind, result, duration_s, connected)
     if started_at.tzinfo is None or started_at > work.now:
-        raise Invalid("a call is logged after it was made", path=("started_at",))
+        raise Invalid("a call is logged after it was made", path=("startedAt",))
     about = {"DELIVERY_CALL": order_id, "CARE_CALL": order_id, "SERVICE_FOLLOWUP": repair_order_id}
     if about.get(kind, invitation_id) is None:
         raise Invalid("say what the call is about", path=("kind",))
@@ -173,11 +176,13 @@ async def match_call(work: Work, call_id: UUID) -> None:
             _touch(work, task)
 
 
-async def close_task(work: Work, task_id: UUID, *, call_id: UUID, outcome: str) -> None:
+async def close_task(
+    work: Work, task_id: UUID, *, call_id: UUID, outcome: str, expected_version: int | None = None
+) -> None:
     """Close a task by hand, with a logged call as evidence: a home visit that was agreed on, above all.
 
     Raises:
-        NotFound: no such task, or not one the actor sees.
+        NotFound: no such task or call, or not one the actor sees. StaleVersion.
         WrongState: it is closed.
         Refused: OWN_WORK (by the person the answer judges); EVIDENCE with why the call proves nothing.
     """
@@ -190,17 +195,20 @@ async def close_task(work: Work, task_id: UUID, *, call_id: UUID, outcome: str) 
     judged_id = judged.person_id if judged else None
     if not await _reaches(work, (task.assignee_id, judged_id), scope):
         raise NotFound("task", id=str(task_id))
+    require_version(task, expected_version)
     if task.kind in ("RECOVERY", "HOME_VISIT") and judged_id in mine:
         raise Refused("OWN_WORK", "nobody closes the recovery of their own work")
     if task.closed_at is not None or task.state not in OPEN_STATES:
         raise WrongState("this task is closed", state=task.state)
-    if not outcome.strip():
+    said = wording(outcome, path="outcome", most=200)
+    if not said:
         raise Invalid("say what came of it", path=("outcome",))
+    await require_seen(work, CALL, call_id)
     call = next((one for one in await attempts_for(work.session, task) if one.call_id == call_id), None)
     reason = "NOT_ABOUT_THIS" if call is None else objection(task.kind, call, task.not_before, judged_id)
     if call is None or reason is not None:
         raise Refused("EVIDENCE", "this call does not prove it", reason=reason)
-    _close(work, task, done_state(call.started_at, task.due_at), call.call_id, outcome.strip()[:200], call)
+    _close(work, task, done_state(call.started_at, task.due_at), call.call_id, said, call)
 
 
 async def tick(work: Work) -> int:
@@ -330,7 +338,7 @@ def _check_call(kind: str, result: str | None, duration_s: int | None, connected
     if kind not in CALL_KINDS or (result is not None and result not in CALL_RESULTS):
         raise Invalid("not a kind or result of a call", path=("kind",))
     if duration_s is not None and not 0 <= duration_s <= 86_400:
-        raise Invalid("a duration in seconds, at most a day", path=("duration_s",))
+        raise Invalid("a duration in seconds, at most a day", path=("durationS",))
     if connected and result in ("NO_ANSWER", "INVALID_NUMBER"):
         raise Invalid("nobody answered, or somebody did", path=("result",))
 

@@ -119,3 +119,10 @@ async def answer_facts(session: AsyncSession, response_id: UUID) -> AnswerFacts:
         q_overall=response.q_overall,
         q_care_call_72h=response.q_care_call_72h,
     )
+
+
+async def templates_of(session: AsyncSession, group_id: UUID, *, limit: int = 200) -> list[SurveyTemplate]:
+    """The group's questionnaire versions, by code, newest first."""
+    query = select(SurveyTemplate).where(SurveyTemplate.group_id == group_id)
+    query = query.order_by(SurveyTemplate.code, SurveyTemplate.number.desc()).limit(max(1, min(limit, 500)))
+    return list(await session.scalars(query))

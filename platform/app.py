@@ -36,6 +36,7 @@ from .tenancy.session import (
     resolve_group,
     store_session,
 )
+from .web.routes import error_handlers
 from .web.routes import routes as staff_routes
 from .web.survey import SurveyPages
 from .web.survey_desk import PlatformDesk
@@ -60,7 +61,12 @@ def build_app(server: Server, settings: Settings) -> Starlette:
         Route("/graphql", Endpoint(api_schema(), bearer_context, uploads=True)),
         *staff_routes(desk),
     ]
-    app = Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(Telemetry)])
+    app = Starlette(
+        routes=routes,
+        lifespan=lifespan,
+        middleware=[Middleware(Telemetry)],
+        exception_handlers=dict(error_handlers(desk)),
+    )
     return app
 
 

@@ -48,7 +48,7 @@ class StaffDesk:
         platform = self._platform()
         group = await self._group(platform, actor)
         context = self._make_context(platform, actor, group, language=language, request_id="")
-        return await run(api_schema(), context, document, variables)  # one operation a document
+        return await run(api_schema(), context, document, variables, name)
 
     @staticmethod
     async def _group(platform: Platform, actor: Actor) -> ResolvedGroup:

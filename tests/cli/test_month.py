@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -141,21 +142,24 @@ def test_what_cannot_be_done_says_why_and_fails(
 
 
 def test_up_serves_and_ends_when_its_process_group_is_told(shell: Shell, closed: dict[str, Any]) -> None:
-    process = shell.start("up", "--port", "8765", "--workers", "1")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = shell.start("up", "--port", str(port), "--workers", "1")
     try:
         deadline = time.monotonic() + 60
         while True:
             assert process.poll() is None
             assert time.monotonic() < deadline
             try:
-                if httpx2.get("http://127.0.0.1:8765/readyz", trust_env=False).status_code == 200:
+                if httpx2.get(f"http://127.0.0.1:{port}/readyz", trust_env=False).status_code == 200:
                     break
             except httpx2.HTTPError:
                 time.sleep(0.2)
         os.killpg(process.pid, signal.SIGTERM)
         assert process.wait(40) == 0
         with pytest.raises(httpx2.ConnectError):
-            httpx2.get("http://127.0.0.1:8765/healthz", trust_env=False)
+            httpx2.get(f"http://127.0.0.1:{port}/healthz", trust_env=False)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)

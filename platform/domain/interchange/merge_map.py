@@ -43,10 +43,17 @@ def _cell(name: str, kind: Any = Text) -> Callable[[Any], Any]:
     return read
 
 
+#: The system column that says which transaction wrote a row.
+_XMIN: Mapping[type[StoreTable], Any] = {
+    Complaint: literal_column("complaint.xmin", Text),
+    Customer: literal_column("customer.xmin", Text),
+    Invitation: literal_column("invitation.xmin", Text),
+}
+
+
 def written_now(table: type[StoreTable]) -> Any:
     """Whether this transaction wrote the row. What hangs on an unchanged row is left as people have made it since."""
-    xmin = literal_column(f"{table.__tablename__}.xmin", Text)
-    return cast(xmin, Text) == cast(cast(func.pg_current_xact_id(), Xid), Text)
+    return cast(_XMIN[table], Text) == cast(cast(func.pg_current_xact_id(), Xid), Text)
 
 
 class Xid(UserDefinedType[str]):

@@ -66,6 +66,9 @@ class Naive:
         return found
 
     def visible(self, entity: Entity, row: Row) -> bool:
+        only = ONLY.get(entity.name)
+        if only is not None and not only(row):
+            return False
         for grant in entity.grants:
             reach = self.viewer.reach.get(grant.permission)
             if reach is None:
@@ -294,9 +297,19 @@ RULES: dict[tuple[str, str], Rule] = {
     ),
     ("Complaint", "complaints:complaint:read"): _complaint,
     ("EvaluationRun", _CARDS): lambda naive, _reach, row: _shown(naive, row["id"]),
-    ("Scorecard", _CARDS): lambda naive, reach, row: (
-        row["employee_id"] in naive.people(reach) and _shown(naive, row["run_id"])
-    ),
+    ("Scorecard", _CARDS): lambda naive, reach, row: _card(naive, reach, row),
+    ("ScorecardRecord", _CARDS): lambda naive, reach, row: _card(naive, reach, naive.row("scorecard", row["card_id"])),
     ("LedgerEntry", "evaluation:ledger:read"): _entry,
     ("Appeal", "evaluation:appeal:read"): _about("employee_id"),
+}
+
+
+def _card(naive: Naive, reach: Reach, row: Row | None) -> bool:
+    return row is not None and row["employee_id"] in naive.people(reach) and _shown(naive, row["run_id"])
+
+
+#: Entities that are only some rows of their table.
+ONLY: dict[str, Callable[[Row], bool]] = {
+    "KpiRecord": lambda row: row["card_id"] is None,
+    "ScorecardRecord": lambda row: row["card_id"] is not None,
 }

@@ -343,7 +343,7 @@ async def find_info(session: AsyncSession, actor: Actor, account_id: UUID) -> Ac
     return AccountInfo(*row)
 
 
-def _infos() -> Select[Any]:
+def _infos() -> Select[*tuple[Any, ...]]:
     return select(
         Account.id,
         Account.name,

@@ -66,7 +66,8 @@ def expected(role: str, at: str | None, needs: Needs) -> str | None:
 def fields_of(name: str) -> Mapping[str, Any]:
     found = api_schema()._schema.type_map[name]
     assert isinstance(found, GraphQLObjectType)
-    return found.fields
+    fields: Mapping[str, Any] = found.fields
+    return fields
 
 
 @pytest.mark.parametrize(

@@ -160,11 +160,11 @@ async def add_membership(
         Refused: MEMBERSHIP_EXISTS.
     """
     actor.require(MANAGE, None)
+    await _name_of(session, actor, account_id)
     _check_role(role, store_id, employee_id)
     start = valid_from or clock.now()
     if valid_to is not None and valid_to <= start:
         raise Invalid("a membership ends after it begins", path=("validTo",))
-    await _name_of(session, actor, account_id)
     if store_id is not None:
         query = select(Store.id).where(
             Store.id == store_id, Store.group_id == actor.group_id, Store.state.not_in(("DELETED", "FAILED"))

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from .model import BenchmarkRun, BenchmarkShare, BenchmarkStore, MonthClose, StoreClose, StoreStat
@@ -87,7 +88,7 @@ async def newest_closes(session: AsyncSession, group_id: UUID, *, limit: int = 2
     newest = (
         select(MonthClose)
         .where(MonthClose.group_id == group_id)
-        .distinct(MonthClose.month)
+        .ext(distinct_on(MonthClose.month))
         .order_by(MonthClose.month.desc(), MonthClose.number.desc())
         .limit(max(1, min(limit, 60)))
     )

@@ -48,18 +48,18 @@ async def file_complaint(
     """
     work.require("complaints:complaint:file")
     people = sorted(set(accused))
-    check_filing(record=record, area=area, severity=severity, accused=len(people), received_at=received_at)
-    if kind not in COMPLAINT_KINDS:
-        raise Invalid("not a kind of complaint", path=("kind",))
-    if received_at > work.now:
-        raise Invalid("a complaint is recorded after it came", path=("receivedAt",))
-    said = wording(text, path="text", most=5000, empty="EMPTY_TEXT")
     named = ((CUSTOMER, customer_id), (SALES_ORDER, order_id), (REPAIR_ORDER, repair_order_id))
     for entity, row_id in named:
         await require_seen(work, entity, row_id)
     found = await work.session.scalars(select(Employee.id).where(Employee.id.in_(people)))
     if len(found.all()) != len(people):
         raise NotFound("no such employee")
+    check_filing(record=record, area=area, severity=severity, accused=len(people), received_at=received_at)
+    if kind not in COMPLAINT_KINDS:
+        raise Invalid("not a kind of complaint", path=("kind",))
+    if received_at > work.now:
+        raise Invalid("a complaint is recorded after it came", path=("receivedAt",))
+    said = wording(text, path="text", most=5000, empty="EMPTY_TEXT")
     customer_id = await _customer_of(work, customer_id, order_id, repair_order_id)
     complaint_id = new_id()
     work.session.add(

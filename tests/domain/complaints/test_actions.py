@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def file(desk: Desk, actor: Actor | None = None, **changed: Any) -> UUID:
-    given = {
+    given: dict[str, Any] = {
         "record": "COMPLAINT",
         "area": "SALES",
         "kind": "SERVICE",
@@ -43,7 +43,8 @@ async def rule(desk: Desk, complaint: UUID, actor: Actor | None = None, **change
 
 async def close(desk: Desk, complaint: UUID, actor: Actor | None = None, **changed: Any) -> None:
     async with desk.work(actor or desk.person("CS_AGENT", "agent")) as work:
-        await actions.close_complaint(work, complaint, **{"remedy": "已道歉", "customer_confirmed": True} | changed)
+        given: dict[str, Any] = {"remedy": "已道歉", "customer_confirmed": True}
+        await actions.close_complaint(work, complaint, **given | changed)
 
 
 async def trail(desk: Desk, complaint: UUID) -> tuple[list[str], list[str]]:

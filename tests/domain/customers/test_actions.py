@@ -129,7 +129,8 @@ async def test_contact_changes_that_are_refused(desk: Desk) -> None:
         await change(desk, new_id())
     with pytest.raises(Invalid):
         await change(desk, customer, kind="EMAIL", value="a@example.cn", replaces_id=mine.id)
-    for stale in ({"replaces_id": mine.id}, {}):
+    named: list[dict[str, Any]] = [{"replaces_id": mine.id}, {}]
+    for stale in named:
         with pytest.raises(StaleVersion):
             await change(desk, customer, value="13700000001", expected_version=9, **stale)
     assert await desk.all(AuditEvent, action="customers.change_contact") == []

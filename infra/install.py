@@ -53,7 +53,7 @@ def install(venv: Path, lock: Path) -> bool:
         for number, part in enumerate(parts(blocks, PARTS)):
             file = Path(folder) / f"{number}.txt"
             file.write_text("\n".join(part) + "\n", encoding="utf-8")
-            running.append(subprocess.Popen(pip(venv, "--require-hashes", "-r", str(file))))  # noqa: S603
+            running.append(subprocess.Popen(pip(venv, "--require-hashes", "-r", str(file))))
         codes = [process.wait() for process in running]  # each of them, so that none outlives this folder
     return not any(codes)
 
@@ -74,12 +74,12 @@ def main(arguments: list[str]) -> int:
     check_tools()
     venv, lock, *editable = (Path(argument) for argument in arguments)
     if not (venv / "bin" / "python").exists():
-        subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)  # noqa: S603
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
     if not install(venv, lock):
         print(f"could not install {lock}; what pip says is above", file=sys.stderr)
         return 1
     for folder in editable:
-        done = subprocess.run(pip(venv, "--no-build-isolation", "-e", str(folder)), check=False)  # noqa: S603
+        done = subprocess.run(pip(venv, "--no-build-isolation", "-e", str(folder)), check=False)
         if done.returncode:
             return 1
     return 0

@@ -15,6 +15,7 @@ from .auth.actor import Actor
 from .auth.identify import identify
 from .auth.resolve import visible_stores
 from .composition import open_platform
+from .desk import StaffDesk
 from .domain.entities import ENTITIES
 from .domain.work import Platform
 from .errors import ForecourtError
@@ -35,6 +36,10 @@ from .tenancy.session import (
     resolve_group,
     store_session,
 )
+from .web.routes import error_handlers
+from .web.routes import routes as staff_routes
+from .web.survey import SurveyPages
+from .web.survey_desk import PlatformDesk
 
 
 def build_app(server: Server, settings: Settings) -> Starlette:
@@ -46,13 +51,23 @@ def build_app(server: Server, settings: Settings) -> Starlette:
             app.state.platform = platform
             yield
 
+    surveys = SurveyPages(PlatformDesk(lambda: app.state.platform))
+    desk = StaffDesk(lambda: app.state.platform, operation_context)
     routes = [
+        *surveys.routes(),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
         Route("/metrics", metrics),
         Route("/graphql", Endpoint(api_schema(), bearer_context, uploads=True)),
+        *staff_routes(desk),
     ]
-    return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(Telemetry)])
+    app = Starlette(
+        routes=routes,
+        lifespan=lifespan,
+        middleware=[Middleware(Telemetry)],
+        exception_handlers=dict(error_handlers(desk)),
+    )
+    return app
 
 
 async def bearer_context(request: Request) -> Context:

@@ -9,9 +9,11 @@ import psycopg
 from psycopg_pool import ConnectionPool
 
 from .domain import tables
-from .domain.work import Platform
+from .domain.evaluation.schemes import install_seed_schemes
+from .domain.surveys.publishing import install_seed_templates
+from .domain.work import GroupWork, Platform
 from .errors import Unavailable
-from .jobs import care, evaluation, interchange, surveys
+from .jobs import care, evaluation, interchange, rounds, surveys
 from .jobs.broker import PostgresBroker, make_broker
 from .jobs.context import JobContext
 from .jobs.middleware import JobMetrics, job_middleware
@@ -22,10 +24,11 @@ from .tenancy.directory import check_tenant
 from .tenancy.engines import Engines
 from .tenancy.migrate import Outcome, migrate
 from .tenancy.names import CONTROL
+from .tenancy.schedule import put_schedule
 from .tenancy.security import check_hardening
 from .tenancy.server import Server, open_server
 
-FEATURES = (care, evaluation, interchange, surveys)
+FEATURES = (care, evaluation, interchange, rounds, surveys)
 assert tables.MODULES  # noqa: S101  (imported so that the metadata is whole)
 
 
@@ -112,3 +115,10 @@ def register_jobs(platform: Platform) -> Callable[[PostgresBroker], None]:
             feature.register(broker, context)
 
     return register
+
+
+async def settle_group(work: GroupWork) -> None:
+    """Give a new group what every group begins with: shipped schemes and questionnaires, and its schedules."""
+    await install_seed_schemes(work)
+    await install_seed_templates(work)
+    await put_schedule(work.session, rounds.schedule_of(work.group), now=work.now)

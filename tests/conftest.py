@@ -132,3 +132,9 @@ async def engines(database: Database) -> AsyncIterator[Engines]:
     pools = Engines(database.server, database.settings)
     yield pools
     await pools.aclose()
+
+
+from tests.jobs.database import queue_db, queue_dsn  # noqa: E402  (they build on what stands above)
+from tests.shop import harmony  # noqa: E402
+
+__all__ = ["anyio_backend", "database", "engines", "harmony", "home", "queue_db", "queue_dsn", "world"]

@@ -6,11 +6,13 @@ group does not exist.
 
 import re
 import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Update, select, update
+from sqlalchemy import Select, Update, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -158,11 +160,11 @@ async def add_membership(
         Refused: MEMBERSHIP_EXISTS.
     """
     actor.require(MANAGE, None)
+    await _name_of(session, actor, account_id)
     _check_role(role, store_id, employee_id)
     start = valid_from or clock.now()
     if valid_to is not None and valid_to <= start:
         raise Invalid("a membership ends after it begins", path=("validTo",))
-    await _name_of(session, actor, account_id)
     if store_id is not None:
         query = select(Store.id).where(
             Store.id == store_id, Store.group_id == actor.group_id, Store.state.not_in(("DELETED", "FAILED"))
@@ -274,16 +276,7 @@ async def list_accounts(session: AsyncSession, actor: Actor, *, after: str = "",
     """
     actor.require("accounts:account:read", None)
     query = (
-        select(
-            Account.id,
-            Account.name,
-            Account.display_name,
-            Account.email,
-            Account.state,
-            Account.language,
-            Account.created_at,
-            Account.last_sign_in_at,
-        )
+        _infos()
         .where(Account.group_id == actor.group_id, Account.name > after)
         .order_by(Account.name)
         .limit(max(1, min(limit, 200)))
@@ -315,6 +308,52 @@ async def list_memberships(
         .limit(max(1, min(limit, 500)))
     )
     return [MembershipInfo(*row) for row in await session.execute(query)]
+
+
+async def memberships_of(
+    session: AsyncSession, actor: Actor, account_ids: Collection[UUID], *, limit: int = 5000
+) -> list[MembershipInfo]:
+    """Every membership that these accounts have or had, oldest first; `list_memberships` for a page of accounts.
+
+    Raises:
+        Forbidden: the actor may not read accounts.
+    """
+    actor.require("accounts:account:read", None)
+    item = AccountMembership
+    query = (
+        select(item.id, item.account_id, item.store_id, item.role, item.employee_id, item.valid_from, item.valid_to)
+        .where(item.account_id.in_(sorted(account_ids)), item.group_id == actor.group_id)
+        .order_by(item.valid_from, item.id)
+        .limit(max(1, min(limit, 5000)))
+    )
+    return [MembershipInfo(*row) for row in await session.execute(query)]
+
+
+async def find_info(session: AsyncSession, actor: Actor, account_id: UUID) -> AccountInfo:
+    """One account of the group.
+
+    Raises:
+        Forbidden: the actor may not read accounts. NotFound: there is none.
+    """
+    actor.require("accounts:account:read", None)
+    query = _infos().where(Account.group_id == actor.group_id, Account.id == account_id)
+    row = (await session.execute(query)).one_or_none()
+    if row is None:
+        raise NotFound("no such account")
+    return AccountInfo(*row)
+
+
+def _infos() -> Select[*tuple[Any, ...]]:
+    return select(
+        Account.id,
+        Account.name,
+        Account.display_name,
+        Account.email,
+        Account.state,
+        Account.language,
+        Account.created_at,
+        Account.last_sign_in_at,
+    )
 
 
 async def _name_of(session: AsyncSession, actor: Actor, account_id: UUID) -> str:

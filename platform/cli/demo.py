@@ -206,9 +206,8 @@ def _print_access(address: str, people: list[SignIn], group: str, store: str, mo
         table.add_row(person.role, person.store or "(group)", person.name, person.password)
     shown.print(table)
     manager = next((one.name for one in people if one.role == "STORE_GM"), people[0].name)
-    consultant = next((one.name for one in people if one.role == "SALES_CONSULTANT"), manager)
     shown.print("\nThree queries to paste:\n")
-    for user, query in _queries(people[0].name, manager, consultant, store, month):
+    for user, query in _queries(people[0].name, manager, store, month):
         shown.print(
             f'curl -s {address}/graphql -H "Authorization: Bearer $(.venv/bin/forecourt token --user {user})" '
             f"-H 'Content-Type: application/json' -d '{{\"query\":\"{query}\"}}'\n",
@@ -218,18 +217,21 @@ def _print_access(address: str, people: list[SignIn], group: str, store: str, mo
     shown.print(f"Serving {group} until Ctrl-C.")
 
 
-def _queries(director: str, manager: str, consultant: str, store: str, month: str) -> list[tuple[str, str]]:
-    """Three documents that HQ, a manager and a consultant may send; double quotes escaped for JSON in a shell."""
+def _queries(director: str, manager: str, store: str, month: str) -> list[tuple[str, str]]:
+    """Three documents that HQ and a manager may send; double quotes escaped for JSON in a shell."""
     benchmark = "{ group { benchmark(month: MONTH, kpi: KPI) { pooled tau stores { store { code } n value lo hi verdict missing } } } }"
     cards = (
-        "{ store(code: STORE) { asOf scorecards(first: 5) { totalCount edges { node { scheme employee { employeeNo } "
-        "n x total verdict } } } } }"
+        "{ store(code: STORE) { scorecards(first: 5) { totalCount edges { node { scheme employee { employeeNo } n x "
+        "total verdict ledgerPoints } } } } }"
     )
-    ledger = "{ store(code: STORE) { ledgerEntries(first: 10) { edges { node { rule points evidenceKey occurredAt state } } } } }"
+    everywhere = (
+        "{ group { stores(first: 50) { edges { node { code asOf evaluationRuns(first: 1) { edges { node { month state "
+        "provisional } } } } } } } }"
+    )
 
     def filled(text: str) -> str:
         for word, value in (("MONTH", month), ("KPI", "S01"), ("STORE", store)):
             text = text.replace(word, f'\\"{value}\\"')
         return text
 
-    return [(director, filled(benchmark)), (manager, filled(cards)), (consultant, filled(ledger))]
+    return [(director, filled(benchmark)), (director, everywhere), (manager, filled(cards))]

@@ -11,11 +11,10 @@ import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from ..auth.actor import Actor
-from ..composition import open_platform, prepare, running_server
+from ..composition import open_platform, prepare, running_server, settle_group
 from ..domain.benchmark import actions as benchmark
 from ..domain.benchmark import reads as benchmark_reads
 from ..domain.evaluation import reads as evaluation_reads
-from ..domain.evaluation.schemes import install_seed_schemes
 from ..domain.interchange import actions as interchange
 from ..domain.interchange import reads as interchange_reads
 from ..domain.interchange.folder import open_group, open_store
@@ -175,7 +174,7 @@ async def _provisioned(
             group = await find_group(session, row.group_code)
         assert group is not None  # noqa: S101  (just made)
         async with open_group_work(platform, group, Actor.for_system("provision", group.id)) as work:
-            await install_seed_schemes(work)
+            await settle_group(work)
     async with control_session(platform.engines) as session:
         known = {store.code: store for store in await stores_of(session, group.id)}
     new = [store for store in check.stores if store.store_code not in known]

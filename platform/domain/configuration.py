@@ -36,18 +36,7 @@ async def resolved_settings(
 
 def choose(rows: Collection[ConfigSetting]) -> dict[str, Any]:
     """The winning value of each key, from valid rows ordered oldest first."""
-    chosen: dict[str, ConfigSetting] = {}
-    for row in rows:
-        present = chosen.get(row.key)
-        if present is None or _wins(row, present):
-            chosen[row.key] = row
-    return {key: row.value["value"] for key, row in chosen.items()}
-
-
-def _wins(row: ConfigSetting, present: ConfigSetting) -> bool:
-    of_group, present_of_group = row.store_id is None, present.store_id is None
-    if of_group == present_of_group:
-        return True
-    group, other = (row, present) if of_group else (present, row)
-    winner = group if group.locked else other
-    return winner is row
+    of_group = {row.key: row for row in rows if row.store_id is None}
+    of_store = {row.key: row for row in rows if row.store_id is not None}
+    locked = {key: row for key, row in of_group.items() if row.locked}
+    return {key: row.value["value"] for key, row in (of_group | of_store | locked).items()}

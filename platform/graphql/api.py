@@ -4,12 +4,33 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from ..domain.entities import ENTITIES
-from . import benchmark, evaluation, interchange, jobs
+from . import (
+    accounts,
+    benchmark,
+    care,
+    complaints,
+    customers,
+    evaluation,
+    interchange,
+    jobs,
+    settings,
+    surveys,
+    templates,
+)
 from .errors import Saying
 from .export import sdl
 from .schema import ApiSchema, Parts, build
 
-_USER_ERRORS: Mapping[str, Saying] = {**evaluation.USER_ERRORS}
+
+def _user_errors() -> Mapping[str, Saying]:
+    """Codes of every feature. A code has one saying: what two features share stands in `errors.USER_ERRORS`."""
+    found: dict[str, Saying] = {}
+    for feature in (accounts, care, complaints, customers, evaluation, settings, surveys, templates):
+        twice = found.keys() & feature.USER_ERRORS.keys()
+        if twice:
+            raise ValueError(f"two features say {', '.join(sorted(twice))}")
+        found |= feature.USER_ERRORS
+    return found
 
 
 @lru_cache(maxsize=1)
@@ -18,15 +39,28 @@ def api_schema() -> ApiSchema:
     return build(
         ENTITIES,
         Parts(
-            group=(benchmark.GroupBenchmarks, jobs.GroupJobs),
+            group=(
+                accounts.GroupAccounts,
+                benchmark.GroupBenchmarks,
+                jobs.GroupJobs,
+                settings.GroupSettings,
+                templates.GroupTemplates,
+            ),
             store=(benchmark.StoreBenchmarks,),
             mutations=(
+                *accounts.MUTATIONS,
                 *benchmark.MUTATIONS,
+                *care.MUTATIONS,
+                *complaints.MUTATIONS,
+                *customers.MUTATIONS,
                 *evaluation.MUTATIONS,
                 *interchange.MUTATIONS,
                 *jobs.MUTATIONS,
+                *settings.MUTATIONS,
+                *surveys.MUTATIONS,
+                *templates.MUTATIONS,
             ),
-            user_errors=_USER_ERRORS,
+            user_errors=_user_errors(),
         ),
     )
 

@@ -91,6 +91,7 @@ class MonthCloseType:
     month: YearMonth = strawberry.field(description="The month 月份.")
     number: int = strawberry.field(description="1 for the first close of the month, then 2, 3, … 次数.")
     state: str = strawberry.field(description="RUNNING or DONE 状态.")
+    provisional: bool = strawberry.field(description="A store's month is not frozen: figures may change 暂定.")
     started_at: datetime = strawberry.field(description="When it began 开始时间.")
     deadline: datetime = strawberry.field(description="When waiting for stores ends 截止时间.")
     finished_at: datetime | None = strawberry.field(description="When it was compared 完成时间.")
@@ -191,7 +192,9 @@ def _close(found: reads.Close, stores: dict[Any, StoreInfo]) -> MonthCloseType:
         if row.store_id in stores
     ]
     parts.sort(key=lambda part: part.store.code)
-    return MonthCloseType(**{name: getattr(found.close, name) for name in names}, stores=parts)
+    return MonthCloseType(
+        **{name: getattr(found.close, name) for name in names}, provisional=found.provisional, stores=parts
+    )
 
 
 @strawberry.type

@@ -107,6 +107,21 @@ class Context:
             raise NotFound("no such id")
         return await self.store(found.store), found.row
 
+    def resolve_of_group(self, text: str, type_: str) -> UUID:
+        """The row of a global id of one of the group's own things (an account, a scheme).
+
+        Raises:
+            NotFound: malformed, of another type or of another group; which of them is not said.
+        """
+        found = ids.parse(text)
+        if found is None or found.type != type_ or found.store != self.group.id:
+            raise NotFound("no such id")
+        return found.row
+
+    def id_of_group(self, type_: str, row: UUID) -> str:
+        """The global id of one of the group's own things."""
+        return str(ids.GlobalId(type_, self.group.id, row))
+
     def today(self, store: StoreInfo) -> date:
         """The local day at a store."""
         return self.clock.now().astimezone(ZoneInfo(store.time_zone)).date()

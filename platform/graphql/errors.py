@@ -50,8 +50,14 @@ CATALOGUE: Mapping[str, Saying] = {
 
 #: Codes of `userErrors`: why a rule said no. Doors add theirs by `user_error_codes` of `schema.build`.
 USER_ERRORS: Mapping[str, Saying] = {
+    "EMPTY_TEXT": Saying("请填写内容。", "Please write something here."),
     "INVALID": Saying("输入无效。", "The input is not valid."),
+    "NOT_AN_EMPLOYEE": Saying("须由本店员工操作。", "Only a member of the store's staff can do this."),
+    "OWN_ACCOUNT": Saying("不能对本人账号执行此操作。", "Nobody does this to their own account."),
+    "OWN_WORK": Saying("涉及本人工作，须由他人处理。", "This is about your own work; somebody else must do it."),
+    "REASON_NEEDED": Saying("请填写理由。", "Please give the reason."),
     "REFUSED": Saying("规则不允许此操作。", "A rule does not allow this."),
+    "SAME_PERSON": Saying("须由另一人办理。", "Somebody else must do this: two people are needed."),
     "STALE_VERSION": Saying("数据已被他人更改，请重新读取。", "Somebody changed this meanwhile; please read again."),
     "WRONG_STATE": Saying("当前状态不允许此操作。", "The present state does not allow this."),
 }

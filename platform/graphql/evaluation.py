@@ -12,25 +12,28 @@ from .services import store_work
 
 USER_ERRORS = {
     "ALREADY_APPEALED": Saying("该条目已有申诉。", "This entry has an appeal already."),
-    "EMPTY_TEXT": Saying("请填写理由。", "Please give the reason."),
     "OWN_RESULT": Saying(
         "您本人在考核范围内，须由他人审批。", "You are judged by this run, so somebody else must approve it."
     ),
     "PROVISIONAL": Saying(
         "本月尚未冻结，数据仍可能变化。", "This month is not frozen yet; its figures can still change."
     ),
-    "SAME_PERSON": Saying("须由未参与该条目的人员裁定。", "Somebody who had no part in the entry must decide."),
 }
 
 
-@strawberry.input(description="Which run, as the caller last read it.")
-class RunInput:
-    """Input of approveRun and publishRun."""
+@strawberry.input(description="Which run to approve, as the caller last read it.")
+class ApproveRunInput:
+    """Input of approveRun."""
 
     id: strawberry.ID = strawberry.field(description="Id of the evaluation run 月度考核.")
     expected_version: int | None = strawberry.field(
         default=None, description="Version last read; another one is refused as STALE_VERSION."
     )
+
+
+@strawberry.input(description="Which approved run to publish, as the caller last read it.")
+class PublishRunInput(ApproveRunInput):
+    """Input of publishRun."""
 
 
 async def _approve(context: Context, given: Any) -> Done:
@@ -87,14 +90,14 @@ MUTATIONS = (
     Mutation(
         name="approveRun",
         description="Approve the proposed results of a month; its ledger is posted 审批考核. Needs evaluation:run:approve.",
-        input=RunInput,
+        input=ApproveRunInput,
         run=_approve,
         shows={"evaluationRun": "EvaluationRun"},
     ),
     Mutation(
         name="publishRun",
         description="Publish approved results to staff 发布考核. Needs evaluation:run:publish.",
-        input=RunInput,
+        input=PublishRunInput,
         run=_publish,
         shows={"evaluationRun": "EvaluationRun"},
     ),

@@ -217,4 +217,4 @@ def _failed(status: int, code: str, message: str, headers: Mapping[str, str]) ->
 
 
 def _encoded(answer: Any) -> bytes:
-    return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")

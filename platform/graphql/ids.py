@@ -15,7 +15,10 @@ _LONGEST = 200
 
 @dataclass(frozen=True, slots=True)
 class GlobalId:
-    """A row of a store, by the name of its type. The id of a store itself has the type `Store` and the store twice."""
+    """A row of a store, by the name of its type. The id of a store itself has the type `Store` and the store twice.
+
+    What belongs to the group itself (accounts, schemes) has the group's id where others have the store's.
+    """
 
     type: str
     store: UUID

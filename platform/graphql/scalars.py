@@ -25,7 +25,7 @@ def _text(what: str, read: Callable[[str], Any]) -> Callable[[Any], Any]:
             if not isinstance(value, str) or len(value) > _DIGITS:
                 raise ValueError(value)
             return read(value)
-        except (ValueError, InvalidOperation):
+        except (ValueError, OverflowError, InvalidOperation):
             raise GraphQLError(f"Expected {what}.") from None
 
     return parse

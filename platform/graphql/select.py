@@ -27,7 +27,7 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues
 
-from ..errors import NotFound
+from ..errors import Invalid, NotFound
 from ..tenancy.reader.entity import Entities, Entity
 from ..tenancy.reader.shape import (
     DEFAULT_PAGE,
@@ -237,7 +237,18 @@ def _compare(name: str, operator: str, wanted: Any, read: Callable[[Any], Any]) 
 
 
 def _word(value: Any) -> Any:
+    """An enum's word, or the value itself.
+
+    Raises:
+        Invalid: a text that no row can hold (NUL, half a surrogate pair).
+    """
+    if isinstance(value, str) and ("\0" in value or (not value.isascii() and _broken(value))):
+        raise Invalid("a text that cannot be stored", path=("where",))
     return value.value if isinstance(value, Enum) else value
+
+
+def _broken(text: str) -> bool:
+    return any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _order_field(entity: Entity, value: Any) -> str:

@@ -1,11 +1,14 @@
 """What the product's own fields and mutations need beside the reader: the platform, and units of work for the actor."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from uuid import UUID
 
 from ..domain.work import GroupWork, Platform, Work, open_group_work, open_work
+from ..errors import Forbidden, Invalid, NotFound
 from ..tenancy.session import ResolvedGroup, ResolvedStore
+from . import ids
 from .context import Context, StoreInfo
 
 
@@ -40,3 +43,42 @@ async def group_work(context: Context) -> AsyncIterator[GroupWork]:
     known = services(context)
     async with open_group_work(known.platform, known.group, context.actor, request_id=context.request_id) as work:
         yield work
+
+
+def require_anywhere(context: Context, permission: str) -> bool:
+    """The actor holds the permission for the group, or at one of their stores. True: for the group.
+
+    Raises:
+        Forbidden: nowhere.
+    """
+    if context.actor.can(permission, None):
+        return True
+    if not any(context.actor.can(permission, store_id) for store_id in context.actor.store_ids()):
+        raise Forbidden(f"this needs the permission {permission}", permission=permission)
+    return False
+
+
+@contextmanager
+def inside(name: str) -> Iterator[None]:
+    """What is wrong in a JSON value of the input is wrong below the field that holds it."""
+    try:
+        yield
+    except Invalid as error:
+        raise Invalid(error.message, path=(name, *error.path), **error.data) from error
+
+
+def named(store: StoreInfo, text: str | None, *types: str) -> UUID | None:
+    """The row that an input names beside the store; None when it names none. Errors as `named_row`."""
+    return None if text is None else named_row(store, text, *types)
+
+
+def named_row(store: StoreInfo, text: str, *types: str) -> UUID:
+    """The row of a store that an input names beside the store.
+
+    Raises:
+        NotFound: malformed, of another type or another store; which of them is not said.
+    """
+    found = ids.parse(text)
+    if found is None or found.type not in types or found.store != store.id:
+        raise NotFound("no such id")
+    return found.row

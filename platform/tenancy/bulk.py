@@ -10,6 +10,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from .base import StoreTable
 from .names import checked
 
+#: How long one statement, and one pause between two, may take in a transaction over the whole history of a store.
+LONG = "1h"
+
+
+async def allow_long_statements(session: AsyncSession) -> None:
+    """Lift the limits that keep ordinary statements short, for the rest of this transaction only."""
+    driver = await _driver(session)
+    for limit in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+        await driver.execute(sql.SQL("set local {} = {}").format(sql.Identifier(limit), sql.Literal(LONG)))
+
 
 async def copy_rows(
     session: AsyncSession, schema: str, table: type[StoreTable], names: Sequence[str], rows: Iterable[Sequence[Any]]
@@ -19,12 +29,17 @@ async def copy_rows(
     Args:
         schema: the store's schema, derived from its id (COPY is not translated as other statements are).
     """
-    connection = await session.connection()
-    driver = (await connection.get_raw_connection()).driver_connection
-    assert isinstance(driver, psycopg.AsyncConnection)  # noqa: S101  (the only driver there is)
+    driver = await _driver(session)
     statement = sql.SQL("copy {} ({}) from stdin").format(
         sql.Identifier(checked(schema), table.__tablename__), sql.SQL(", ").join(map(sql.Identifier, names))
     )
     async with driver.cursor() as cursor, cursor.copy(statement) as copy:
         for row in rows:
             await copy.write_row(row)
+
+
+async def _driver(session: AsyncSession) -> psycopg.AsyncConnection[Any]:
+    connection = await session.connection()
+    driver = (await connection.get_raw_connection()).driver_connection
+    assert isinstance(driver, psycopg.AsyncConnection)  # noqa: S101  (the only driver there is)
+    return driver

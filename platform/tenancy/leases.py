@@ -20,6 +20,7 @@ from typing import Any, Literal, Self
 from uuid import UUID
 
 import psycopg
+from psycopg.sql import SQL, Identifier
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from ..errors import Unavailable
@@ -318,7 +319,7 @@ class JobQueue:
 
     def _run_once(self, sql: str, parameters: dict[str, Any]) -> tuple[list[tuple[Any, ...]], int]:
         with self._pool.connection() as connection:
-            cursor = connection.execute(sql.encode(), parameters)
+            cursor = connection.execute(sql, parameters)
             return (cursor.fetchall() if cursor.description else []), cursor.rowcount
 
 
@@ -335,7 +336,7 @@ class Waker:
             return
         try:
             self._connection = psycopg.connect(conninfo, **options)
-            self._connection.execute(f"listen {jobs.CHANNEL}".encode())
+            self._connection.execute(SQL("listen {}").format(Identifier(jobs.CHANNEL)))
         except psycopg.OperationalError as error:
             self.close()
             raise Unavailable("the database does not answer") from error

@@ -215,7 +215,7 @@ def enqueue_sync(connection: psycopg.Connection[Any], jobs: Iterable[Job], *, tr
     """`enqueue` for a synchronous psycopg connection."""
     trace = trace or current_trace()
     for batch in batches(jobs):
-        connection.execute(ADD.encode(), add_parameters(batch, trace))
+        connection.execute(ADD, add_parameters(batch, trace))
 
 
 async def list_dead(
@@ -269,7 +269,7 @@ def _clause(sql: str) -> TextClause:
 async def run_statement(connection: Connection, sql: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
     """Rows of one statement with `%(name)s` parameters, on any kind of connection a caller may have."""
     if isinstance(connection, psycopg.AsyncConnection):
-        cursor = await connection.execute(sql.encode(), parameters)
+        cursor = await connection.execute(sql, parameters)
         return await cursor.fetchall() if cursor.description else []
     result = await connection.execute(_clause(sql), parameters)
     return [tuple(row) for row in result] if isinstance(result, CursorResult) and result.returns_rows else []

@@ -82,7 +82,7 @@ def run_due(queue: JobQueue, *, clock: Clock = SYSTEM_CLOCK, limit: int = 100) -
     """Add the jobs of at most ``limit`` due schedules and move them on, in one transaction. Returns how many."""
     now = clock.now()
     with queue.transaction() as connection:
-        due = connection.execute(DUE.encode(), {"now": now, "limit": limit}).fetchall()
+        due = connection.execute(DUE, {"now": now, "limit": limit}).fetchall()
         jobs = []
         for row in due:
             try:
@@ -93,14 +93,14 @@ def run_due(queue: JobQueue, *, clock: Clock = SYSTEM_CLOCK, limit: int = 100) -
                 _park(connection, row[0], now)
                 continue
             jobs.append(job)
-            connection.execute(MOVE.encode(), {"id": row[0], "next": following, "ran": now})
+            connection.execute(MOVE, {"id": row[0], "next": following, "ran": now})
         enqueue_sync(connection, jobs)
     return len(jobs)
 
 
 def _park(connection: Any, schedule_id: UUID, now: datetime) -> None:
     """Look at a broken schedule again in an hour."""
-    connection.execute(MOVE.encode(), {"id": schedule_id, "next": now + timedelta(hours=1), "ran": None})
+    connection.execute(MOVE, {"id": schedule_id, "next": now + timedelta(hours=1), "ran": None})
 
 
 def _job(row: tuple[Any, ...], now: datetime) -> tuple[Job, datetime]:

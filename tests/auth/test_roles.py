@@ -23,6 +23,7 @@ EVALUATED = frozenset(
     }
 )
 JUDGING = (
+    "complaints:complaint:sign",
     "complaints:validity:rule",
     "evaluation:appeal:decide",
     "evaluation:run:approve",
@@ -96,6 +97,7 @@ def test_contact_data_are_revealed_and_written_by_customer_service_and_the_manag
     allowed = {"CS_AGENT", "CS_MANAGER", "STORE_GM"}
     assert holders("customers:contact:reveal") <= allowed
     assert holders("customers:contact:write") <= allowed
+    assert holders("customers:consent:record") <= allowed  # else staff could opt an angry customer out
 
 
 def test_technicians_and_parts_see_no_customer() -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -49,6 +50,7 @@ class Shell:
 def shell() -> Iterator[Shell]:
     home = Path(tempfile.mkdtemp(prefix="fc-cli-"))
     home.chmod(0o755)
+    embedded.start(home, throwaway=True)  # the commands join it, as they do beside `forecourt up`
     yield Shell(home)
     embedded.destroy(home)
     shutil.rmtree(home, ignore_errors=True)
@@ -140,20 +142,58 @@ def test_what_cannot_be_done_says_why_and_fails(
 
 
 def test_up_serves_and_ends_when_its_process_group_is_told(shell: Shell, closed: dict[str, Any]) -> None:
-    process = shell.start("up", "--port", "8765", "--workers", "1")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = shell.start("up", "--port", str(port), "--workers", "1")
     try:
         deadline = time.monotonic() + 60
         while True:
             assert process.poll() is None
             assert time.monotonic() < deadline
             try:
-                if httpx2.get("http://127.0.0.1:8765/readyz", trust_env=False).status_code == 200:
+                if httpx2.get(f"http://127.0.0.1:{port}/readyz", trust_env=False).status_code == 200:
                     break
             except httpx2.HTTPError:
                 time.sleep(0.2)
         os.killpg(process.pid, signal.SIGTERM)
         assert process.wait(40) == 0
+        with pytest.raises(httpx2.ConnectError):
+            httpx2.get(f"http://127.0.0.1:{port}/healthz", trust_env=False)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-    assert embedded.status(shell.home) is None
+    assert embedded.status(shell.home) is not None, "it was running before"
+
+
+def test_a_command_leaves_no_server_behind_that_it_started_itself() -> None:
+    home = Path(tempfile.mkdtemp(prefix="fc-cli-"))
+    home.chmod(0o755)
+    try:
+        assert "0 stores migrated" in Shell(home).run("db", "migrate").stderr
+        assert embedded.status(home) is None
+    finally:
+        embedded.destroy(home)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def test_a_store_is_exported_and_brought_back(shell: Shell, closed: dict[str, Any]) -> None:
+    copy = shell.home / "hx06"
+    digest = shell.run("store", "export", "HX06", "--group", "HARMONY", "--to", str(copy)).stdout.strip()
+    assert len(digest) == 64
+    assert (copy / "manifest.json").is_file()
+    shell.run("store", "restore", str(copy), "--group", "HARMONY", "--into", "HX06", "--yes", code=1)
+    shell.run("store", "suspend", "HX06", "--group", "HARMONY")
+    shell.run("store", "restore", str(copy), "--group", "HARMONY", "--into", "HX06", "--yes")
+    shell.run("store", "resume", "HX06", "--group", "HARMONY")
+    again = json.loads(shell.run("close-month", "2026-09", "--group", "HARMONY", "--report", "-").stdout)
+    assert again["stores"] == EXPECTED["stores"]
+
+
+def test_a_store_is_deleted_only_when_archived_and_said_twice(shell: Shell, closed: dict[str, Any]) -> None:
+    shell.run("store", "provision", "ZZ01", "--group", "HARMONY", "--name", "临时店", "--brand", "云驰")
+    shell.run("store", "delete", "ZZ01", "--group", "HARMONY", code=2)
+    shell.run("store", "delete", "ZZ01", "--group", "HARMONY", "--confirm", "ZZ01", code=1)
+    shell.run("store", "archive", "ZZ01", "--group", "HARMONY")
+    shell.run("store", "delete", "ZZ01", "--group", "HARMONY", "--confirm", "ZZ01")
+    assert "ZZ01" not in shell.run("store", "list", "--group", "HARMONY").stdout

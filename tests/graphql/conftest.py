@@ -120,3 +120,8 @@ def schema() -> ApiSchema:
 @pytest.fixture
 def api(scratch: Stores, schema: ApiSchema) -> Api:
     return Api(scratch, schema)
+
+
+from tests.graphql.live import live_api  # noqa: E402
+
+__all__ = ["Api", "Card", "GroupCard", "api", "live_api", "schema", "scratch"]

@@ -670,6 +670,7 @@ CREATE INDEX ix_invitation_due ON tenant.invitation (state, planned_for);
 CREATE INDEX ix_invitation_order_id ON tenant.invitation (order_id);
 CREATE INDEX ix_invitation_repair_order_id ON tenant.invitation (repair_order_id);
 CREATE INDEX ix_invitation_sent_at ON tenant.invitation (sent_at);
+CREATE UNIQUE INDEX uq_invitation_complaint ON tenant.invitation (template, complaint_id) WHERE origin = 'LIVE' and complaint_id is not null;
 CREATE UNIQUE INDEX uq_invitation_order ON tenant.invitation (template, order_id) WHERE origin = 'LIVE' and order_id is not null;
 CREATE UNIQUE INDEX uq_invitation_ro ON tenant.invitation (template, repair_order_id) WHERE origin = 'LIVE' and repair_order_id is not null;
 CREATE UNIQUE INDEX uq_invitation_token_hash ON tenant.invitation (token_hash) WHERE token_hash is not null;
@@ -681,7 +682,7 @@ CREATE TABLE tenant.call (
     invitation_id UUID,
     caller_id UUID NOT NULL,
     started_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    duration_s INTEGER,
+    duration_s BIGINT,
     connected BOOLEAN NOT NULL,
     result TEXT,
     id UUID NOT NULL,
@@ -711,6 +712,8 @@ CREATE TABLE tenant.response (
     interviewer_id UUID,
     submitted_at TIMESTAMP WITH TIME ZONE NOT NULL,
     integrity TEXT DEFAULT 'OK' NOT NULL,
+    integrity_by TEXT,
+    integrity_reason TEXT,
     q_overall INTEGER,
     q_care_call_72h BOOLEAN,
     q_influenced BOOLEAN,
@@ -734,6 +737,17 @@ CREATE TABLE tenant.response (
 );
 CREATE INDEX ix_response_interviewer_id ON tenant.response (interviewer_id);
 CREATE INDEX ix_response_submitted_at ON tenant.response (submitted_at);
+CREATE TABLE tenant.response_draft (
+    invitation_id UUID NOT NULL,
+    answers JSONB NOT NULL,
+    language TEXT NOT NULL,
+    saved_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    id UUID NOT NULL,
+    CONSTRAINT pk_response_draft PRIMARY KEY (id),
+    CONSTRAINT uq_response_draft_invitation_id UNIQUE (invitation_id),
+    CONSTRAINT fk_response_draft_invitation_id FOREIGN KEY(invitation_id) REFERENCES tenant.invitation (id)
+);
+CREATE INDEX ix_response_draft_saved_at ON tenant.response_draft (saved_at);
 CREATE TABLE tenant.answer (
     response_id UUID NOT NULL,
     question TEXT NOT NULL,
@@ -815,6 +829,7 @@ grant select, insert, update, delete on tenant.complaint_accused to tenant;
 grant select, insert, update, delete on tenant.invitation to tenant;
 grant select, insert, update, delete on tenant.call to tenant;
 grant select, insert, update, delete on tenant.response to tenant;
+grant select, insert, update, delete on tenant.response_draft to tenant;
 grant select, insert, update, delete on tenant.answer to tenant;
 grant select, insert, update, delete on tenant.follow_up_task to tenant;
 """

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from ...errors import Invalid, NotFound
@@ -49,7 +49,7 @@ async def start_close(work: GroupWork, month: str, *, deadline: timedelta = DEAD
     when = Month.parse(month)
     if work.now.date() < when.first_day - timedelta(days=1):
         raise Invalid("this month has not begun", path=("month",), month=month)
-    await work.session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"close/{work.group.id}/{month}"))))
+    await _lock_month(work, month)
     newest = await _newest_close(work, month)
     if newest is not None and newest.state == "RUNNING":
         return newest
@@ -88,6 +88,10 @@ async def start_close(work: GroupWork, month: str, *, deadline: timedelta = DEAD
     return close
 
 
+async def _lock_month(work: GroupWork, month: str) -> None:
+    await work.session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"close/{work.group.id}/{month}"))))
+
+
 async def _newest_close(work: GroupWork, month: str) -> MonthClose | None:
     query = select(MonthClose).where(MonthClose.month == month).order_by(MonthClose.number.desc()).limit(1)
     return (await work.session.scalars(query)).first()
@@ -105,6 +109,7 @@ async def publish_figures(
     figures: Iterable[Figure],
 ) -> None:
     """Take a store's aggregates of a month into the group's rows; the newest run replaces what an older one published."""
+    work.require("evaluation:month:close")
     rows = [
         {
             "id": new_id(),
@@ -142,13 +147,23 @@ async def finish_store(
     reason: str | None = None,
     run_id: UUID | None = None,
 ) -> None:
-    """Note how a store's part of a close ended; the last one to end sets the comparison going."""
-    await work.session.execute(
+    """Note how a store's part of a close ended; the last one to end sets the comparison going.
+
+    A job that fails again, or does again what it did, says nothing new and starts no comparison. A store that has
+    figures after all (it was late, or failed at first) gives a new one.
+    """
+    work.require("evaluation:month:close")
+    outcome = (StoreClose.state.is_distinct_from(state), StoreClose.run_id.is_distinct_from(run_id))
+    changed = await work.session.scalars(
         update(StoreClose)
-        .where(StoreClose.close_id == close_id, StoreClose.store_id == store_id)
+        .where(StoreClose.close_id == close_id, StoreClose.store_id == store_id, or_(*outcome))
+        # A job delivered twice may fail where its first delivery succeeded: what it published stays.
+        .where(or_(StoreClose.state != "DONE", literal(state == "DONE")))
         .values(state=state, reason=reason, run_id=run_id, finished_at=work.now)
+        .returning(StoreClose.id)
     )
-    await _compare_when_finished(work, close_id)
+    if changed.all():
+        await _compare_when_finished(work, close_id)
 
 
 async def _compare_when_finished(work: GroupWork, close_id: UUID) -> None:
@@ -161,6 +176,7 @@ async def _compare_when_finished(work: GroupWork, close_id: UUID) -> None:
 
 async def end_waiting(work: GroupWork, close_id: UUID) -> None:
     """The deadline: stores that have not ended are missing, and the comparison goes without them."""
+    work.require("evaluation:month:close")
     late = await work.session.scalars(
         update(StoreClose)
         .where(StoreClose.close_id == close_id, StoreClose.state.not_in(FINISHED))
@@ -174,6 +190,8 @@ async def end_waiting(work: GroupWork, close_id: UUID) -> None:
 async def compare(work: GroupWork, close_id: UUID) -> Sequence[BenchmarkRun]:
     """Compare the stores of a close by each KPI and publish: to HQ by name, to each store anonymised.
 
+    The newest close of a month speaks for it: a store that comes late to an older one changes nothing any more.
+
     Raises:
         NotFound: no such close.
     """
@@ -181,6 +199,11 @@ async def compare(work: GroupWork, close_id: UUID) -> Sequence[BenchmarkRun]:
     close = await work.session.get(MonthClose, close_id, with_for_update=True)
     if close is None:
         raise NotFound("no such close")
+    await _lock_month(work, close.month)
+    newest = await _newest_close(work, close.month)
+    if newest is not None and newest.number > close.number:
+        close.state, close.finished_at = "DONE", close.finished_at or work.now
+        return []
     cohort, missing = await _cohort(work, close)
     runs = []
     for kpi in BENCHMARK_KPIS:
@@ -205,14 +228,15 @@ async def _cohort(work: GroupWork, close: MonthClose) -> tuple[dict[str, UUID], 
         if state == "DONE":
             cohort[code] = store_id
         else:
-            missing.append(Missing(code, reason or state))
+            # What went wrong inside a store is its operator's matter, not the group's.
+            missing.append(Missing(code, state if state == "FAILED" else reason or state))
     return cohort, missing
 
 
 async def _ids(work: GroupWork, missing: Sequence[Missing]) -> dict[str, UUID]:
     codes = [gone.store for gone in missing]
     rows = await work.session.execute(select(Store.code, Store.id).where(Store.code.in_(codes)))
-    return dict(rows.tuples().all())
+    return {row.code: row.id for row in rows}
 
 
 async def _counts(work: GroupWork, month: str, kpi: str, cohort: Mapping[str, UUID]) -> list[StoreCount]:

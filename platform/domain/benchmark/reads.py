@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from .model import BenchmarkRun, BenchmarkShare, BenchmarkStore, MonthClose, StoreClose, StoreStat
@@ -75,10 +76,11 @@ async def comparison(session: AsyncSession, group_id: UUID, month: str, kpi: str
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """One close of a month, and where each store stands in it."""
+    """One close of a month, where each store stands in it, and whether a published figure may still change."""
 
     close: MonthClose
     stores: Sequence[StoreClose]
+    provisional: bool
 
 
 async def newest_closes(session: AsyncSession, group_id: UUID, *, limit: int = 24) -> list[Close]:
@@ -86,7 +88,7 @@ async def newest_closes(session: AsyncSession, group_id: UUID, *, limit: int = 2
     newest = (
         select(MonthClose)
         .where(MonthClose.group_id == group_id)
-        .distinct(MonthClose.month)
+        .ext(distinct_on(MonthClose.month))
         .order_by(MonthClose.month.desc(), MonthClose.number.desc())
         .limit(max(1, min(limit, 60)))
     )
@@ -95,7 +97,15 @@ async def newest_closes(session: AsyncSession, group_id: UUID, *, limit: int = 2
     by_close: dict[UUID, list[StoreClose]] = {}
     for row in rows:
         by_close.setdefault(row.close_id, []).append(row)
-    return [Close(close, by_close.get(close.id, [])) for close in closes]
+    open_months = set(
+        await session.scalars(
+            select(StoreStat.month)
+            .where(StoreStat.group_id == group_id, StoreStat.provisional)
+            .where(StoreStat.month.in_([close.month for close in closes]))
+            .distinct()
+        )
+    )
+    return [Close(close, by_close.get(close.id, []), close.month in open_months) for close in closes]
 
 
 async def share(session: AsyncSession, store_id: UUID, month: str, kpi: str) -> dict[str, Any] | None:

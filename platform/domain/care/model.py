@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ...tenancy.base import StoreTable
@@ -28,7 +28,7 @@ class Call(StoreTable, Recorded, Imported):
     invitation_id: Mapped[UUID | None] = mapped_column(to("invitation"), index=True)
     caller_id: Mapped[UUID] = mapped_column(to("employee"), index=True)
     started_at: Mapped[datetime] = mapped_column(index=True)
-    duration_s: Mapped[int | None]
+    duration_s: Mapped[int | None] = mapped_column(BigInteger)
     connected: Mapped[bool]
     result: Mapped[str | None]
 

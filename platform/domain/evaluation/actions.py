@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
-from decimal import Decimal
-from fractions import Fraction
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -12,55 +10,23 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from ...errors import Forbidden, NotFound, Refused, StaleVersion, WrongState
-from ...tenancy.bulk import copy_rows
 from ...tenancy.ids import new_id
 from .. import events
 from ..configuration import resolved_settings
 from ..work import Work
-from . import facts
+from . import facts, reversal
 from .calendar_rules import Month, Period
-from .measure_rules import Counted, KpiEvidence, KpiValue, fixed
-from .model import (
-    Appeal,
-    DepartmentCard,
-    DepartmentCardItem,
-    EvaluationRun,
-    KpiRecord,
-)
-from .model import (
-    KpiValue as KpiRow,
-)
-from .model import (
-    LedgerEntry as EntryRow,
-)
-from .model import (
-    Scheme as SchemeRow,
-)
-from .model import (
-    Scorecard as CardRow,
-)
+from .keeping import Keeper, evidence_of
+from .model import Appeal, EvaluationRun
+from .model import LedgerEntry as EntryRow
+from .model import Scheme as SchemeRow
+from .model import Scorecard as CardRow
 from .month_rules import close_store_month
 from .reads import load_month_facts
-from .report_rules import DISPLAY_PLACES, TOTAL_PLACES, shown, store_report
-from .results import LedgerEntry, SchemeMonth, Scorecard, StoreMonth, values_of
-from .scheme_rules import final_total, verdict_on
-from .scheme_specs import SalesScheme, Scheme, parse_scheme
+from .report_rules import store_report
+from .reversal import stamp
+from .scheme_specs import Scheme, parse_scheme
 from .settings_rules import KEYS, MonthSettings
-
-_RECORD_COLUMNS = (
-    "id",
-    "run_id",
-    "card_id",
-    "kpi",
-    "part",
-    "record_kind",
-    "record_key",
-    "record_id",
-    "amount",
-    "proof_kind",
-    "proof_key",
-    "proof_id",
-)
 
 
 async def evaluate_month(work: Work, month: str) -> EvaluationRun:
@@ -73,7 +39,7 @@ async def evaluate_month(work: Work, month: str) -> EvaluationRun:
     Raises:
         Invalid: the month, a setting or a scheme cannot be read; the error says which.
     """
-    work.require("evaluation:run:read")
+    work.require("evaluation:month:close")
     when = Month.parse(month)
     # One calculation at a time for a store and month; the other one then finds this one's run.
     await work.session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"{work.store.id}/{month}"))))
@@ -86,7 +52,7 @@ async def evaluate_month(work: Work, month: str) -> EvaluationRun:
     month_facts = await load_month_facts(work.session, store, period, **window)
     result = close_store_month(month_facts, when, settings, schemes, as_of=work.now)
     report = store_report(result)
-    result_hash = _hash(report, str(result.provisional))
+    result_hash = _hash(report, result.provisional, list(evidence_of(result)))
     newest = await _newest(work, month)
     if newest is not None and newest.result_hash == result_hash:
         return newest
@@ -109,7 +75,7 @@ async def evaluate_month(work: Work, month: str) -> EvaluationRun:
     work.session.add(run)
     await _supersede(work, month, run, states=("REVIEW", "APPROVED"))
     await work.session.flush()
-    await _Keeper(work, run, result, month_facts.employees, schemes).keep()
+    await Keeper(work, run, result, month_facts.employees, schemes).keep()
     work.audit("evaluation.calculate", "EvaluationRun", run.id, after={"month": month, "number": run.number})
     work.emit(events.EVALUATION_CALCULATED, "EvaluationRun", run.id, month=month, number=run.number)
     return run
@@ -138,149 +104,6 @@ async def _supersede(work: Work, month: str, run: EvaluationRun, *, states: Sequ
         .where(EvaluationRun.month == month, EvaluationRun.id != run.id, EvaluationRun.state.in_(states))
         .values(state="SUPERSEDED", version=EvaluationRun.version + 1, updated_at=work.now, updated_by=work.actor.key)
     )
-
-
-class _Keeper:
-    """Writes a result's rows: values, cards, ledger, and the records behind every figure."""
-
-    def __init__(
-        self,
-        work: Work,
-        run: EvaluationRun,
-        result: StoreMonth,
-        employees: Sequence[facts.Employee],
-        schemes: Sequence[Scheme],
-    ) -> None:
-        self._work, self._run, self._result = work, run, result
-        self._marks = {scheme.code: scheme.pass_mark for scheme in schemes if isinstance(scheme, SalesScheme)}
-        self._ids = {person.employee_no: person.id for person in employees}
-        self._records: list[tuple[Any, ...]] = []
-
-    async def keep(self) -> None:
-        result = self._result
-        self._work.session.add_all(self._values())
-        for card in result.aftersales:
-            row = DepartmentCard(
-                id=new_id(), run_id=self._run.id, scheme=card.code, total=shown(card.total, TOTAL_PLACES)
-            )
-            self._work.session.add(row)
-            await self._work.session.flush()
-            self._work.session.add_all(self._items(row.id, card.categories))
-        for code, evidence in result.kpis.items():
-            self._note(evidence, code, None)
-        for scheme in result.schemes:
-            await self._scheme(scheme)
-        await self._work.session.flush()
-        await copy_rows(self._work.session, self._work.store.schema, KpiRecord, _RECORD_COLUMNS, self._records)
-
-    def _values(self) -> Iterator[KpiRow]:
-        for value in self._result.values.values():
-            yield self._value(value, None)
-        for team, value in values_of(self._result.teams).items():
-            yield self._value(value, team)
-
-    def _value(self, value: KpiValue, team: str | None) -> KpiRow:
-        return KpiRow(
-            id=new_id(),
-            run_id=self._run.id,
-            kpi=value.code,
-            team_code=team,
-            x=None if value.x is None else fixed(value.x, DISPLAY_PLACES),
-            n=value.n,
-            d=None if value.d is None else fixed(value.d, DISPLAY_PLACES),
-            value=shown(value.value),
-        )
-
-    def _items(self, card_id: UUID, categories: Sequence[Any]) -> Iterator[DepartmentCardItem]:
-        position = 0
-        for category in categories:
-            for item in category.items:
-                position += 1
-                yield DepartmentCardItem(
-                    id=new_id(),
-                    card_id=card_id,
-                    position=position,
-                    category=category.code,
-                    weight=category.weight,
-                    category_score=shown(category.score),
-                    kpi=item.kpi.code,
-                    n=item.kpi.n,
-                    value=shown(item.kpi.value),
-                    missing=item.missing,
-                    score=shown(item.score),
-                )
-
-    async def _scheme(self, scheme: SchemeMonth) -> None:
-        for card in scheme.scorecards:
-            row = self._card(scheme.code, card)
-            self._work.session.add(row)
-            for code, evidence in card.evidence.items():
-                self._note(evidence, code, row.id)
-        await self._work.session.flush()
-        entries = {entry.key: (new_id(), entry) for entry in scheme.ledger}
-        direct_first = sorted(entries.values(), key=lambda pair: pair[1].parent is not None)
-        for entry_id, entry in direct_first:
-            parent = entries[entry.parent][0] if entry.parent else None
-            self._work.session.add(self._entry(scheme.code, entry_id, entry, parent))
-
-    def _card(self, scheme: str, card: Scorecard) -> CardRow:
-        who = card.who
-        return CardRow(
-            id=new_id(),
-            run_id=self._run.id,
-            scheme=scheme,
-            employee_id=self._ids[who.employee_no],
-            role=who.role,
-            team_code=who.team_code,
-            supervisor_id=self._ids[who.supervisor_no] if who.supervisor_no else None,
-            employment=who.status,
-            n=card.s01.n,
-            x=int(card.s01.x or 0),
-            s01=shown(card.s01.value),
-            s01_pass=card.s01_pass,
-            responses=card.s02.n,
-            s02=shown(card.s02.value),
-            score=None if card.score is None else str(card.score),
-            pass_mark=self._marks[scheme],
-            ledger_points=card.ledger_points,
-            total=shown(card.total, TOTAL_PLACES),
-            verdict=card.verdict.value,
-            created_by=self._work.actor.key,
-            updated_by=self._work.actor.key,
-        )
-
-    def _entry(self, scheme: str, entry_id: UUID, entry: LedgerEntry, parent: UUID | None) -> EntryRow:
-        return EntryRow(
-            id=entry_id,
-            run_id=self._run.id,
-            scheme=scheme,
-            rule=entry.rule,
-            employee_id=self._ids[entry.employee_no],
-            points=entry.points,
-            evidence_kind=entry.evidence.kind,
-            evidence_id=entry.evidence.id,
-            evidence_key=entry.evidence.key,
-            occurred_at=entry.occurred_at,
-            period=str(entry.period),
-            cause=entry.cause.value,
-            parent_id=parent,
-            state="PROPOSED",
-            created_by=self._work.actor.key,
-            updated_by=self._work.actor.key,
-        )
-
-    def _note(self, evidence: KpiEvidence, code: str, card_id: UUID | None) -> None:
-        parts: tuple[tuple[str, Sequence[Counted]], ...] = (
-            ("NUMERATOR", evidence.numerator),
-            ("DENOMINATOR", evidence.denominator),
-            ("CASE", evidence.cases or ()),
-        )
-        for part, counted in parts:
-            for one in counted:
-                record, proof = one.record, one.proof
-                proven = (proof.kind, proof.key, proof.id) if proof else (None, None, None)
-                head = (new_id(), self._run.id, card_id, code, part)
-                self._records.append((*head, record.kind, record.key, record.id, one.amount, *proven))
 
 
 # --- a person decides ------------------------------------------------------------------------------------------------
@@ -318,12 +141,14 @@ async def approve_run(work: Work, run_id: UUID, *, expected_version: int | None 
     )
     if (await work.session.scalars(judged.limit(1))).first() is not None:
         raise Refused("OWN_RESULT", "you are judged by this run, so somebody else must approve it")
-    _stamp(work, run, state="APPROVED", approved_by=work.actor.key, approved_at=work.now)
+    stamp(work, run, state="APPROVED", approved_by=work.actor.key, approved_at=work.now)
     await work.session.execute(
         update(EntryRow)
         .where(EntryRow.run_id == run_id, EntryRow.state == "PROPOSED")
         .values(state="POSTED", version=EntryRow.version + 1, updated_at=work.now, updated_by=work.actor.key)
     )
+    await work.session.flush()
+    await reversal.repeat_reversals(work, run)
     work.audit("evaluation.approve", "EvaluationRun", run.id, before={"state": "REVIEW"}, after={"state": "APPROVED"})
     work.emit(events.EVALUATION_APPROVED, "EvaluationRun", run.id, month=run.month)
     return run
@@ -339,20 +164,13 @@ async def publish_run(work: Work, run_id: UUID, *, expected_version: int | None 
     run = await _run_for_update(work, run_id, expected_version)
     if run.state != "APPROVED":
         raise WrongState("only an approved run can be published", state=run.state)
-    _stamp(work, run, state="PUBLISHED", published_by=work.actor.key, published_at=work.now)
+    stamp(work, run, state="PUBLISHED", published_by=work.actor.key, published_at=work.now)
     await _supersede(work, run.month, run, states=("PUBLISHED",))
     work.audit(
         "evaluation.publish", "EvaluationRun", run.id, before={"state": "APPROVED"}, after={"state": "PUBLISHED"}
     )
     work.emit(events.EVALUATION_PUBLISHED, "EvaluationRun", run.id, month=run.month)
     return run
-
-
-def _stamp(work: Work, row: Any, **values: Any) -> None:
-    for name, value in values.items():
-        setattr(row, name, value)
-    row.version += 1
-    row.updated_at, row.updated_by = work.now, work.actor.key
 
 
 # --- appeals ---------------------------------------------------------------------------------------------------------
@@ -377,7 +195,7 @@ async def file_appeal(work: Work, entry_id: UUID, *, text: str) -> Appeal:
     if found is None:
         raise NotFound("no such entry")
     entry, run_state = found
-    if entry.state != "POSTED" or run_state != "PUBLISHED":
+    if entry.state != "POSTED" or entry.cause == "REVERSAL" or run_state != "PUBLISHED":
         raise WrongState("only a published entry can be appealed", state=entry.state)
     if not text.strip():
         raise Refused("EMPTY_TEXT", "say why the entry is wrong", path=("text",))
@@ -419,7 +237,7 @@ async def decide_appeal(
         raise StaleVersion("somebody changed this appeal since you read it", version=appeal.version)
     if appeal.state != "SUBMITTED":
         raise WrongState("this appeal is decided", state=appeal.state)
-    entry = await work.session.get_one(EntryRow, appeal.entry_id)
+    entry = await work.session.get_one(EntryRow, appeal.entry_id, with_for_update=True)
     run = await work.session.get_one(EvaluationRun, entry.run_id)
     if work.actor.key in (appeal.filed_by, run.approved_by) or entry.employee_id in work.actor.employees_at(
         work.store.id
@@ -428,63 +246,9 @@ async def decide_appeal(
     if not reason.strip():
         raise Refused("EMPTY_TEXT", "give the reason of the decision", path=("reason",))
     state = "UPHELD" if uphold else "DENIED"
-    _stamp(work, appeal, state=state, decided_by=work.actor.key, decided_at=work.now, decision=reason.strip()[:2000])
+    stamp(work, appeal, state=state, decided_by=work.actor.key, decided_at=work.now, decision=reason.strip()[:2000])
     if uphold:
-        await _reverse(work, entry, reason=f"appeal {appeal.id}")
+        await reversal.uphold(work, run, entry, reason=f"appeal {appeal.id}")
     work.audit("evaluation.decide_appeal", "Appeal", appeal.id, reason=reason.strip()[:200], after={"state": state})
     work.emit(events.APPEAL_DECIDED, "Appeal", appeal.id, state=state)
     return appeal
-
-
-async def _reverse(work: Work, entry: EntryRow, *, reason: str) -> None:
-    """Take back an entry and its joint children by opposite entries; what was written stays."""
-    children = await work.session.scalars(
-        select(EntryRow).where(EntryRow.parent_id == entry.id, EntryRow.state == "POSTED").with_for_update()
-    )
-    for one in (entry, *children):
-        _stamp(work, one, state="REVERSED", reason=reason)
-        opposite = {
-            **{name: getattr(one, name) for name in _COPIED},
-            "id": new_id(),
-            "points": -one.points,
-            "cause": "REVERSAL",
-            "reverses_id": one.id,
-            "state": "POSTED",
-            "reason": reason,
-            "created_by": work.actor.key,
-            "updated_by": work.actor.key,
-        }
-        work.session.add(EntryRow(**opposite))
-        await _rescore(work, one)
-
-
-_COPIED = (
-    "run_id",
-    "scheme",
-    "rule",
-    "employee_id",
-    "evidence_kind",
-    "evidence_id",
-    "evidence_key",
-    "occurred_at",
-    "period",
-    "parent_id",
-)
-
-
-async def _rescore(work: Work, entry: EntryRow) -> None:
-    """Give a card the total that its posted entries now make; the exact score was kept, so nothing is rounded twice."""
-    query = select(CardRow).where(
-        CardRow.run_id == entry.run_id, CardRow.scheme == entry.scheme, CardRow.employee_id == entry.employee_id
-    )
-    card = (await work.session.scalars(query.with_for_update())).one()
-    points = card.ledger_points - entry.points
-    total = final_total(None if card.score is None else Fraction(card.score), points)
-    verdict = verdict_on(total, card.pass_mark)
-    _stamp(work, card, ledger_points=points, total=shown_decimal(total), verdict=verdict.value)
-
-
-def shown_decimal(total: Fraction | None) -> Decimal | None:
-    """A total as it is stored: two decimals, rounded half up."""
-    text = shown(total, TOTAL_PLACES)
-    return None if text is None else Decimal(text)

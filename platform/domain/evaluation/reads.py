@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, or_, select, union
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -22,9 +22,6 @@ from ..workshop import model as workshop
 from . import facts
 from .calendar_rules import Period
 from .model import EvaluationRun, KpiValue, Target
-
-#: Reworks count up to this long after the hand-over (A02).
-REWORK_WINDOW = timedelta(hours=720)
 
 Fact = TypeVar("Fact")
 
@@ -59,6 +56,12 @@ async def load_month_facts(
         calls=await loader.calls(survey_rows),
         targets=await loader.targets(),
     )
+
+
+def _ids(*parts: Select[Any]) -> Select[Any]:
+    """Ids that any of the parts finds, found once: a planner without statistics would look for them again per row."""
+    found = union(*parts).cte("wanted").prefix_with("MATERIALIZED", dialect="postgresql")
+    return select(*found.c)
 
 
 class _Loader:
@@ -125,6 +128,16 @@ class _Loader:
         """(row, order id, repair order id) of the invitations of (a), (b) and (c)."""
         invitation, response = surveys.Invitation, surveys.Response
         order, repair = sales.SalesOrder, workshop.RepairOrder
+        purchase = select(invitation.id).where(invitation.template == "T1")
+        delivered = select(order.id).where(self._in(order.delivered_at))
+        handed_over = select(repair.id).where(self._in(repair.handed_over_at))
+        # One sub-select per index: a condition that spans tables would read every invitation of all years.
+        wanted = _ids(
+            purchase.where(invitation.order_id.in_(delivered)),
+            purchase.where(self._in(invitation.sent_at)),
+            purchase.where(invitation.order_id.in_(orders_due)),
+            select(invitation.id).where(invitation.template == "T2", invitation.repair_order_id.in_(handed_over)),
+        )
         query = (
             select(
                 invitation.survey_no,
@@ -147,19 +160,7 @@ class _Loader:
             .outerjoin(response, response.invitation_id == invitation.id)
             .outerjoin(order, order.id == invitation.order_id)
             .outerjoin(repair, repair.id == invitation.repair_order_id)
-            .where(
-                or_(
-                    and_(
-                        invitation.template == "T1",
-                        or_(
-                            self._in(order.delivered_at),
-                            self._in(invitation.sent_at),
-                            invitation.order_id.in_(orders_due),
-                        ),
-                    ),
-                    and_(invitation.template == "T2", self._in(repair.handed_over_at)),
-                )
-            )
+            .where(invitation.id.in_(wanted))
             .order_by(invitation.survey_no)
         )
         found = []
@@ -222,21 +223,17 @@ class _Loader:
             select(original.ro_no).where(original.id == table.rework_of_id).scalar_subquery(),
             table.id,
         )
-        reworks = and_(
-            table.rework_of_id.is_not(None),
-            table.opened_at >= self._period.start,
-            table.opened_at <= self._period.end + REWORK_WINDOW,
-        )
-        of_lines = or_(
-            table.id.in_(select(labour.repair_order_id).where(self._on(labour.work_date))),
-            table.id.in_(select(part.repair_order_id).where(or_(self._in(part.needed_at), self._in(part.issued_at)))),
-        )
-        condition = or_(
-            self._in(table.handed_over_at),
-            self._in(table.arrived_at),
-            self._in(table.invoiced_at),
-            of_lines,
-            reworks,
+        handed_over = select(table.id).where(self._in(table.handed_over_at))
+        condition = table.id.in_(
+            _ids(
+                handed_over,
+                select(table.id).where(self._in(table.arrived_at)),
+                select(table.id).where(self._in(table.invoiced_at)),
+                select(table.id).where(table.rework_of_id.in_(handed_over)),
+                select(labour.repair_order_id).where(self._on(labour.work_date)),
+                select(part.repair_order_id).where(self._in(part.needed_at)),
+                select(part.repair_order_id).where(self._in(part.issued_at)),
+            )
         )
         wanted = {repair_id for _, _, repair_id in survey_rows if repair_id is not None}
         return await self._with_named(columns, table, condition, wanted, self._repair_order)
@@ -264,16 +261,22 @@ class _Loader:
 
     async def labour_lines(self) -> tuple[facts.LabourLine, ...]:
         table, order = workshop.LabourLine, workshop.RepairOrder
+        invoiced = select(order.id).where(self._in(order.invoiced_at))
+        of_invoices = select(table.id).where(table.repair_order_id.in_(invoiced))
         query = (
             select(order.ro_no, table.line_no, table.work_date, table.hours_worked, table.amount, table.cost, table.id)
             .join(order, order.id == table.repair_order_id)
-            .where(or_(self._on(table.work_date), self._in(order.invoiced_at)))
+            .where(table.id.in_(_ids(select(table.id).where(self._on(table.work_date)), of_invoices)))
             .order_by(order.ro_no, table.line_no)
         )
         return await self._rows(query, facts.LabourLine)
 
     async def part_lines(self) -> tuple[facts.PartLine, ...]:
         table, order = workshop.PartLine, workshop.RepairOrder
+        invoiced = select(order.id).where(self._in(order.invoiced_at))
+        of_invoices = select(table.id).where(table.repair_order_id.in_(invoiced))
+        needed = select(table.id).where(self._in(table.needed_at))
+        issued = select(table.id).where(self._in(table.issued_at))
         query = (
             select(
                 order.ro_no,
@@ -286,7 +289,7 @@ class _Loader:
                 table.id,
             )
             .join(order, order.id == table.repair_order_id)
-            .where(or_(self._in(table.needed_at), self._in(table.issued_at), self._in(order.invoiced_at)))
+            .where(table.id.in_(_ids(needed, issued, of_invoices)))
             .order_by(order.ro_no, table.line_no)
         )
         return await self._rows(query, facts.PartLine)
@@ -394,3 +397,11 @@ async def newest_report(session: AsyncSession, month: str) -> dict[str, Any] | N
         select(EvaluationRun.report).where(EvaluationRun.month == month).order_by(EvaluationRun.number.desc()).limit(1)
     )
     return (await session.scalars(query)).first()
+
+
+async def provisional_months(session: AsyncSession) -> Sequence[str]:
+    """Months whose newest run was made before their freeze: new data change them without a restatement."""
+    later = aliased(EvaluationRun)
+    superseded = select(later.id).where(later.month == EvaluationRun.month, later.number > EvaluationRun.number)
+    query = select(EvaluationRun.month).where(EvaluationRun.provisional, ~superseded.exists())
+    return (await session.scalars(query.order_by(EvaluationRun.month))).all()

@@ -16,14 +16,13 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import delete, func, select, update
 
 from ...errors import Invalid, NotFound, WrongState
+from ...tenancy.bulk import allow_long_statements
 from ...tenancy.control import Store
 from ...tenancy.ids import new_id
 from .. import events
-from ..evaluation.model import EvaluationRun
-from ..sales.model import SalesOrder
+from ..evaluation.reads import provisional_months
 from ..work import GroupWork, Work
-from ..workshop.model import RepairOrder
-from . import merge
+from . import live, merge
 from .batch import BatchReport, MergeCounts, Opener, check_store
 from .folder import open_store
 from .format import STORE_FILES
@@ -107,6 +106,9 @@ async def import_batch(work: Work, batch_id: UUID) -> BatchReport:
         NotFound: there is no such batch.
     """
     work.require("interchange:export:import")
+    await allow_long_statements(work.session)
+    # One import of a store at a time: two that write the same rows would wait for one another in a circle.
+    await work.session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"import/{work.store.id}"))))
     batch = await work.session.get(ImportBatch, batch_id, with_for_update=True)
     if batch is None:
         raise NotFound("no such batch")
@@ -132,7 +134,9 @@ async def import_batch(work: Work, batch_id: UUID) -> BatchReport:
     batch.refusal = report.refusal.as_dict() if report.refusal else None
     batch.counts = {"accepted": dict(report.accepted), "refused": dict(report.refused)}
     batch.counts["merged"] = {file: asdict(counts) for file, counts in merged.items()}
-    batch.finished_at = work.now
+    batch.finished_at = batch.updated_at = work.now
+    batch.updated_by = work.actor.key
+    batch.version += 1
     await work.session.execute(delete(ImportRow).where(ImportRow.batch_id == batch_id))
     await work.session.execute(delete(ImportChunk).where(ImportChunk.batch_id == batch_id))
     work.audit("interchange.import", "ImportBatch", batch_id, after={"result": report.result})
@@ -176,41 +180,30 @@ def _positions(open_file: Opener) -> tuple[set[str], set[tuple[str, str]]]:
 async def _merge(
     work: Work, batch: ImportBatch, report: BatchReport, *, named: set[str], kept: set[tuple[str, str]]
 ) -> dict[str, MergeCounts]:
-    session, batch_id, actor = work.session, batch.id, work.actor.key
+    session, batch_id = work.session, batch.id
+    stamp: merge.Stamp = {"now": work.now, "actor": work.actor.key}
+    news = (
+        await live.find_news(session, batch_id, ZoneInfo(work.store.time_zone), batch.live_since)
+        if batch.live_since
+        else []
+    )
     counts: dict[str, MergeCounts] = {}
-    # The planner must know how large the stage became in this transaction.
     for step in MERGES:
-        found = await merge.merge_file(session, step, batch_id, now=work.now, actor=actor)
+        found = await merge.merge_file(session, step, batch_id, **stamp)
         if step.file not in counts:  # the second table of a file has no rows of its own
             refused = report.refused.get(step.file, 0)
             counts[step.file] = MergeCounts(found.created, found.updated, found.unchanged, refused)
-    await merge.drop_other_periods(session, batch_id, named=named, kept=kept)
-    await merge.sync_phones(session, batch_id, now=work.now, actor=actor)
+    dropped = await merge.drop_other_periods(session, batch_id, named=named, kept=kept, **stamp)
+    await merge.sync_phones(session, batch_id, **stamp)
     await merge.sync_accused(session, batch_id)
     await merge.finish_surveys(session, batch_id)
-    if batch.live_since is not None:
-        await _announce(work, batch_id, batch.live_since)
-    open_months = select(EvaluationRun.month).where(EvaluationRun.provisional).distinct()
-    for month in await session.scalars(open_months):
-        work.enqueue("evaluation.refresh_month", month=month, dedupe_key=f"refresh/{month}")
+    for entity, event, ids in [(one.entity, one.event, await live.ids_of(session, one)) for one in news]:
+        for entity_id in ids:
+            work.emit(event, entity, entity_id)
+    if dropped or any(count.created or count.updated for count in counts.values()):
+        for month in await provisional_months(session):
+            work.enqueue("evaluation.refresh_month", month=month, dedupe_key=f"refresh/{month}")
     return counts
-
-
-async def _announce(work: Work, batch_id: UUID, live_since: date) -> None:
-    """Treat newly created facts from a local day on as news: their events wake the planning jobs."""
-    cutoff = datetime.combine(live_since, datetime.min.time(), ZoneInfo(work.store.time_zone))
-    for table, column, event in (
-        (SalesOrder, SalesOrder.delivered_at, events.VEHICLE_DELIVERED),
-        (RepairOrder, RepairOrder.handed_over_at, events.VEHICLE_HANDED_OVER),
-    ):
-        query = (
-            select(table.id)
-            .join(ImportRow, ImportRow.id == table.id)
-            .where(ImportRow.batch_id == batch_id, column >= cutoff, table.cancelled_at.is_(None))
-            .order_by(table.id)
-        )
-        for entity_id in await work.session.scalars(query):
-            work.emit(event, table.__name__, entity_id)
 
 
 # --- the group's own files -------------------------------------------------------------------------------------------
@@ -219,9 +212,13 @@ async def _announce(work: Work, batch_id: UUID, live_since: date) -> None:
 async def record_group_import(work: GroupWork, check: GroupCheck, batches: dict[str, UUID | None]) -> UUID:
     """Keep what group.csv and stores.csv said, and update the stores' descriptions.
 
+    Raises:
+        WrongState: the group's files were refused.
+
     Args:
         batches: store code → its batch, or None when the store has no folder (NO_EXPORT).
     """
+    work.require("interchange:export:import")
     if check.group is None:
         raise WrongState("the group's files were refused")
     for row in check.stores:

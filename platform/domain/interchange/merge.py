@@ -7,16 +7,19 @@ is historical (docs/interchange.md section 3).
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     Integer,
     Text,
     Uuid,
+    all_,
     and_,
+    any_,
     case,
     cast,
     delete,
@@ -39,8 +42,15 @@ from ..people.model import Employee, Position
 from ..sales.model import SalesOrder
 from ..surveys.model import Invitation, Response
 from ..workshop.model import RepairOrder
-from .merge_map import Merge, Ref, from_hex
+from .merge_map import Merge, Ref, from_hex, written_now
 from .model import ImportRow
+
+
+class Stamp(TypedDict):
+    """When a merge happens and who does it."""
+
+    now: datetime
+    actor: str
 
 
 @dataclass(slots=True)
@@ -83,28 +93,25 @@ async def merge_file(session: AsyncSession, merge: Merge, batch_id: UUID, *, now
         .returning(table.id.label("id"), literal_column("(xmax = 0)", Boolean).label("created"))
         .cte("merged")
     )
-    fed = (
-        insert(ChangeEvent)
-        .from_select(
-            ["id", "at", "event", "entity", "entity_id", "actor"],
-            select(
-                uuid7(),
-                literal(now),
-                case((merged.c.created, "Imported"), else_="Corrected"),
-                literal(table.__name__),
-                merged.c.id,
-                literal(actor),
-            ),
-            include_defaults=False,
-        )
-        .cte("fed")
-    )
+    event = case((merged.c.created, "Imported"), else_="Corrected")
+    fed = _feed(merged, event, table, now, actor)
     total = select(func.count()).select_from(ImportRow).where(*_of(merge, ImportRow, batch_id)).scalar_subquery()
     counted = select(func.count().filter(merged.c.created), func.count().filter(~merged.c.created), total).select_from(
         merged
     )
     created, updated, rows = (await session.execute(counted.add_cte(fed))).one()
     return Counts(created, updated, rows - created - updated)
+
+
+def _feed(changed: Any, event: Any, table: type[Any], now: datetime, actor: str) -> Any:
+    """The change-feed entries of the rows that the statement `changed` returns, as a part of the same statement."""
+    names = ["id", "at", "event", "entity", "entity_id", "actor"]
+    rows = select(uuid7(), literal(now), event, literal(table.__name__), changed.c.id, literal(actor))
+    return insert(ChangeEvent).from_select(names, rows, include_defaults=False).cte("fed")
+
+
+def _texts(values: list[str]) -> Any:
+    return cast(values, ARRAY(Text))
 
 
 def uuid7() -> Any:
@@ -123,9 +130,6 @@ def _staged(merge: Merge, batch_id: UUID) -> tuple[list[str], Any]:
     """Names of the columns, and the query that gives them: natural keys joined to the ids they name."""
     stage = aliased(ImportRow, name="stage")
     names, columns, joins = ["id"], [stage.id], []
-    if hasattr(merge.table, "source_hash"):
-        names.append("source_hash")
-        columns.append(from_hex("source_hash")(stage))
     for name, source in merge.columns.items():
         names.append(name)
         if not isinstance(source, Ref):
@@ -136,51 +140,57 @@ def _staged(merge: Merge, batch_id: UUID) -> tuple[list[str], Any]:
         joins.append((named, key == stage.cells[source.cell].astext, source.optional))
         column: Any = named.id
         if source.table is merge.table:
-            # rework_of may name a row of the same batch: it gets its staged id, unless it exists already
+            # rework_of may name a row of the same batch: it gets its staged id, unless it exists already. A sub-select
+            # and not a join, so that only rows without a stored original look, and each by the key's index.
             twin = aliased(ImportRow, name=f"twin_{name}")
             same = and_(twin.batch_id == batch_id, twin.file == merge.file, twin.key == stage.cells[source.cell].astext)
-            joins.append((twin, same, True))
-            column = func.coalesce(named.id, twin.id)
+            column = func.coalesce(named.id, select(twin.id).where(same).correlate(stage).scalar_subquery())
         columns.append(column.label(name))
-    query = select(*columns).select_from(stage)
+    query = select(*columns).select_from(stage).where(*_of(merge, stage, batch_id)).order_by(stage.line)
     for target, condition, optional in joins:
         query = query.join(target, condition, isouter=optional)
-    return names, query.where(*_of(merge, stage, batch_id)).order_by(stage.line)
+    if not hasattr(merge.table, "source_hash"):
+        return names, query
+    # Unchanged rows are left out before the insert: its conflict would lock, that is write, each of them.
+    own, content = aliased(merge.table, name="own"), from_hex("source_hash")(stage)
+    values = dict(zip(names, columns, strict=True))
+    same_key = and_(*(getattr(own, name) == getattr(values[name], "element", values[name]) for name in merge.key))
+    query = query.join(own, same_key, isouter=True).where(
+        or_(own.id.is_(None), own.source_hash.is_distinct_from(content))
+    )
+    return [*names, "source_hash"], query.add_columns(content.label("source_hash"))
 
 
 # --- what does not fit one row, one table ----------------------------------------------------------------------------
 
 
 async def drop_other_periods(
-    session: AsyncSession, batch_id: UUID, *, named: set[str], kept: set[tuple[str, str]]
+    session: AsyncSession, batch_id: UUID, *, named: set[str], kept: set[tuple[str, str]], now: datetime, actor: str
 ) -> int:
-    """Drop the stored periods of people whom positions.csv names, except those in the file.
+    """Drop the stored periods of people whom positions.csv names, except those in the file; returns how many.
 
     Args:
         named: employee numbers that the file names.
-        kept: (employee number, valid_from as YYYY-MM-DD) of refused rows: they keep what is stored.
+        kept: (employee number, valid_from as YYYY-MM-DD) of the file's rows: a refused one keeps what is stored.
     """
     if not named:
         return 0
     period = func.concat(Employee.employee_no, "\x1f", func.to_char(Position.valid_from, "YYYY-MM-DD"))
-    staged = select(ImportRow.key).where(ImportRow.batch_id == batch_id, ImportRow.file == "positions.csv")
+    in_file = [f"{number}\x1f{start}" for number, start in sorted(kept)]
     doomed = (
         select(Position.id)
         .join(Employee, Employee.id == Position.employee_id)
-        .where(
-            Employee.employee_no.in_(sorted(named)),
-            period.not_in(staged),
-            period.not_in([f"{number}\x1f{start}" for number, start in sorted(kept)]),
-        )
+        .where(Employee.employee_no == any_(_texts(sorted(named))), period != all_(_texts(in_file)))
     )
-    result = await session.execute(delete(Position).where(Position.id.in_(doomed)).returning(Position.id))
-    return len(result.all())
+    dropped = delete(Position).where(Position.id.in_(doomed)).returning(Position.id).cte("dropped")
+    fed = _feed(dropped, literal("Dropped"), Position, now, actor)
+    return (await session.execute(select(func.count()).select_from(dropped).add_cte(fed))).scalar_one()
 
 
 async def sync_phones(session: AsyncSession, batch_id: UUID, *, now: datetime, actor: str) -> None:
-    """Give customers the phone number of their staged row; a number that an earlier import brought goes."""
+    """Give customers whose row changed its phone number; a number that an earlier import brought goes."""
     stage = aliased(ImportRow, name="stage")
-    mine = [stage.batch_id == batch_id, stage.file == "customers.csv"]
+    mine = [stage.batch_id == batch_id, stage.file == "customers.csv", written_now(Customer)]
     number = from_hex("phone_hash")(stage)
     outdated = (
         select(ContactPoint.id)
@@ -218,9 +228,9 @@ async def sync_phones(session: AsyncSession, batch_id: UUID, *, now: datetime, a
 
 
 async def sync_accused(session: AsyncSession, batch_id: UUID) -> None:
-    """Make the accused of each staged complaint those that its row names."""
+    """Make the accused of each complaint whose row changed those that the row names."""
     stage = aliased(ImportRow, name="stage")
-    mine = [stage.batch_id == batch_id, stage.file == "complaints.csv"]
+    mine = [stage.batch_id == batch_id, stage.file == "complaints.csv", written_now(Complaint)]
     number = func.jsonb_array_elements_text(stage.cells["accused_nos"]).table_valued("value").lateral("accused")
     named = (
         select(Complaint.id.label("complaint_id"), Employee.id.label("employee_id"))
@@ -263,6 +273,7 @@ async def finish_surveys(session: AsyncSession, batch_id: UUID) -> None:
     await session.execute(
         update(Invitation)
         .where(Invitation.survey_no.in_(staged), Invitation.origin == "IMPORT")
+        .where(Invitation.customer_id.is_distinct_from(func.coalesce(of_order, of_repair)))
         .values(customer_id=func.coalesce(of_order, of_repair))
         .execution_options(synchronize_session=False)
     )

@@ -4,7 +4,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Date, DateTime, Integer, LargeBinary, Numeric, Text, case, cast, func
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Date,
+    DateTime,
+    Integer,
+    LargeBinary,
+    Numeric,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    literal_column,
+    select,
+)
+from sqlalchemy.types import UserDefinedType
 
 from ...tenancy.base import StoreTable
 from ..care.model import Call
@@ -25,6 +41,28 @@ def _cell(name: str, kind: Any = Text) -> Callable[[Any], Any]:
         return text if kind is Text else cast(text, DateTime(timezone=True) if kind is DateTime else kind())
 
     return read
+
+
+#: The system column that says which transaction wrote a row.
+_XMIN: Mapping[type[StoreTable], Any] = {
+    Complaint: literal_column("complaint.xmin", Text),
+    Customer: literal_column("customer.xmin", Text),
+    Invitation: literal_column("invitation.xmin", Text),
+}
+
+
+def written_now(table: type[StoreTable]) -> Any:
+    """Whether this transaction wrote the row. What hangs on an unchanged row is left as people have made it since."""
+    return cast(_XMIN[table], Text) == cast(cast(func.pg_current_xact_id(), Xid), Text)
+
+
+class Xid(UserDefinedType[str]):
+    """PostgreSQL's transaction id as rows carry it."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        return "xid"
 
 
 def from_hex(name: str) -> Callable[[Any], Any]:
@@ -241,7 +279,10 @@ MERGES: tuple[Merge, ...] = (
             "q_recommend": _cell("q_recommend", Integer),
             "q_comment": _cell("q_comment"),
         },
-        only=lambda stage: stage.cells["submitted_at"].astext.is_not(None),
+        only=lambda stage: and_(
+            stage.cells["submitted_at"].astext.is_not(None),
+            stage.key.in_(select(Invitation.survey_no).where(written_now(Invitation))),
+        ),
     ),
     Merge(
         "calls.csv",

@@ -1,7 +1,6 @@
 """Staging: what the checks ask of the database, and where accepted rows wait for the merge."""
 
 import hmac
-import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -9,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
-from sqlalchemy import insert, select
+from sqlalchemy import ARRAY, Text, any_, cast, insert, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from ...tenancy.bulk import copy_rows
@@ -22,7 +21,7 @@ from ..sales.model import SalesOrder
 from ..surveys.model import Invitation
 from ..work import Work
 from ..workshop.model import RepairOrder
-from .cells import vin_check_digit_ok
+from .cells import Value, vin_check_digit_ok
 from .checks import AcceptedRow, Key, key_of, named
 from .findings import Finding, message
 from .format import FILES
@@ -67,12 +66,12 @@ class Staging:
     async def present(self, file: str, codes: Collection[str]) -> Collection[str]:
         """Those of the codes that an accepted row of this batch, or the store itself, has."""
         column = STORED[file]
-        stored = await self._session.scalars(select(column).where(column.in_(list(codes))))
+        stored = await self._session.scalars(select(column).where(column == any_(_texts(codes))))
         return {*stored, *await self._staged(file, codes)}
 
     async def _staged(self, file: str, texts: Collection[str]) -> set[str]:
         query = select(ImportRow.key).where(
-            ImportRow.batch_id == self._batch_id, ImportRow.file == file, ImportRow.key.in_(list(texts))
+            ImportRow.batch_id == self._batch_id, ImportRow.file == file, ImportRow.key == any_(_texts(texts))
         )
         return set(await self._session.scalars(query))
 
@@ -83,7 +82,7 @@ class Staging:
         for row in rows:
             values = named(spec, row)
             cells = {name: as_json(value) for name, value in values.items()}
-            content = json.dumps(cells, ensure_ascii=False, sort_keys=True).encode()
+            content = "\0".join(map(content_text, row.values)).encode()  # no cell holds a NUL
             if enrich is not None:
                 cells |= enrich(values)
             if file == "targets.csv":
@@ -135,6 +134,24 @@ def contact_cells(cipher: ContactCipher, phone: str) -> dict[str, Any]:
 def key_text(key: Key) -> str:
     """A natural key as one text; codes hold no control characters."""
     return _SEPARATOR.join(str(as_json(part)) for part in key)
+
+
+def content_text(value: Value) -> str:
+    """A cell's value as the comparison with an earlier import takes it: the same for 2 and 2.00, for A;B and B;A."""
+    if value is None:
+        return ""
+    if isinstance(value, Decimal):
+        text = format(value, "f")
+        text = text.rstrip("0").rstrip(".") if "." in text else text
+        return "0" if text == "-0" else text
+    if isinstance(value, tuple):
+        return ";".join(sorted(value))
+    return value.isoformat() if isinstance(value, datetime | date) else str(value)
+
+
+def _texts(values: Collection[str]) -> Any:
+    """Many texts as one parameter, so that the statement is the same for any number of them."""
+    return cast(list(values), ARRAY(Text))
 
 
 def as_json(value: Any) -> Any:

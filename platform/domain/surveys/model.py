@@ -74,6 +74,13 @@ class Invitation(StoreTable, Recorded, Imported):
             unique=True,
             postgresql_where=text("origin = 'LIVE' and repair_order_id is not null"),
         ),
+        Index(
+            "uq_invitation_complaint",
+            "template",
+            "complaint_id",
+            unique=True,
+            postgresql_where=text("origin = 'LIVE' and complaint_id is not null"),
+        ),
         Index("ix_invitation_due", "state", "planned_for"),
         words("state", *INVITATION_STATES),
         words("channel", *CHANNELS),
@@ -122,6 +129,9 @@ class Response(StoreTable, Recorded):
     interviewer_id: Mapped[UUID | None] = mapped_column(to("employee"), index=True)
     submitted_at: Mapped[datetime] = mapped_column(index=True)
     integrity: Mapped[str] = mapped_column(server_default="OK")
+    #: who quarantined it (an actor's key) and why; somebody else rules
+    integrity_by: Mapped[str | None]
+    integrity_reason: Mapped[str | None]
     q_overall: Mapped[int | None]
     q_care_call_72h: Mapped[bool | None]
     q_influenced: Mapped[bool | None]
@@ -139,6 +149,21 @@ class Answer(StoreTable):
     response_id: Mapped[UUID] = mapped_column(to("response"))
     question: Mapped[str]
     value: Mapped[dict[str, Any]]
+
+
+class Draft(StoreTable):
+    """Answers of a form that could not be submitted yet (something required is missing); they fill the form again.
+
+    After a day without a further try, a draft with the overall answer becomes the response (domain section 3.7).
+    """
+
+    __tablename__ = "response_draft"
+    __table_args__ = (UniqueConstraint("invitation_id"),)
+
+    invitation_id: Mapped[UUID] = mapped_column(to("invitation"))
+    answers: Mapped[dict[str, Any]]
+    language: Mapped[str]
+    saved_at: Mapped[datetime] = mapped_column(index=True)
 
 
 REGISTRY.declare(Grants("survey_template", tenant=("select",), group=("select", "insert", "update")))

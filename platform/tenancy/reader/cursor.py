@@ -80,6 +80,7 @@ def decode(cursor: str, entity: str, order: Sequence[Order], kinds: Sequence[Kin
         packed = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
         if not isinstance(packed, list) or packed[:1] != [_mark(entity, order)] or packed[-1] is None:
             raise ValueError("made for something else")
+        json.dumps(packed, ensure_ascii=False).encode()  # half a surrogate pair is no text
         return [_read(kind, text) for kind, text in zip(kinds, packed[1:], strict=True)]
     except (ValueError, TypeError, InvalidOperation, RecursionError) as error:
         raise Invalid("not a cursor of this list in this order") from error

@@ -86,7 +86,7 @@ class Page:
 class Shape:
     """What is read of each row of an entity, and, where it stands for a list, which rows.
 
-    `children` goes by response key, so the same relation may be asked twice with different arguments.
+    `children` goes by a key of the asker's choice, so the same relation may be asked twice with different arguments.
     """
 
     entity: str

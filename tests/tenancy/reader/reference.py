@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -32,9 +32,14 @@ class Naive:
 
     store: ScratchStore
     viewer: Viewer
+    _people: dict[Reach, set[UUID]] = field(default_factory=dict)
+    _visible: dict[str, list[Row]] = field(default_factory=dict)
+    _rows: dict[str, dict[UUID, Row]] = field(default_factory=dict)
 
     def row(self, table: str, id_: UUID | None) -> Row | None:
-        return next((row for row in self.store.rows[table] if row["id"] == id_), None)
+        if table not in self._rows:
+            self._rows[table] = {row["id"]: row for row in self.store.rows[table]}
+        return None if id_ is None else self._rows[table].get(id_)
 
     def positions_today(self) -> list[Row]:
         today: date = self.viewer.today
@@ -45,6 +50,11 @@ class Naive:
         ]
 
     def people(self, reach: Reach) -> set[UUID]:
+        if reach not in self._people:
+            self._people[reach] = self._find_people(reach)
+        return self._people[reach]
+
+    def _find_people(self, reach: Reach) -> set[UUID]:
         found = set(self.viewer.employees)
         now = self.positions_today()
         if reach >= Reach.TEAM:
@@ -56,6 +66,9 @@ class Naive:
         return found
 
     def visible(self, entity: Entity, row: Row) -> bool:
+        only = ONLY.get(entity.name)
+        if only is not None and not only(row):
+            return False
         for grant in entity.grants:
             reach = self.viewer.reach.get(grant.permission)
             if reach is None:
@@ -67,15 +80,22 @@ class Naive:
                 return True
         return False
 
+    def existing(self, entity: Entity) -> list[Row]:
+        """The rows that exist for the viewer."""
+        if entity.name not in self._visible:
+            rows = self.store.rows[entity.table.name]
+            self._visible[entity.name] = [row for row in rows if self.visible(entity, row)]
+        return self._visible[entity.name]
+
     # -- shapes ----------------------------------------------------------------------------------------------------
 
     def value(self, entity: Entity, name: str, row: Row) -> Any:
         if name == "id":
             return row["id"]
-        field = entity.field_by_name[name]
-        column = entity.shown_column(field, self.viewer)
+        item = entity.field_by_name[name]
+        column = entity.shown_column(item, self.viewer)
         value = None if column is None else row[column]
-        return value.hex() if field.kind is Kind.DIGEST and value is not None else value
+        return value.hex() if item.kind is Kind.DIGEST and value is not None else value
 
     def holds(self, entity: Entity, row: Row, asked: Condition) -> bool:
         match asked:
@@ -95,7 +115,7 @@ class Naive:
     def behind(self, relation: Relation, row: Row) -> list[Row]:
         target = ENTITIES[relation.target]
         value = row[relation.local]
-        rows = [far for far in self.store.rows[target.table.name] if self.visible(target, far)]
+        rows = self.existing(target)
         if relation.through is None:
             return [far for far in rows if value is not None and far[relation.remote] == value]
         through = relation.through
@@ -153,7 +173,7 @@ class Naive:
 
     def root(self, shape: Shape) -> dict[str, Any]:
         entity = ENTITIES[shape.entity]
-        return self.answer(shape, [row for row in self.store.rows[entity.table.name] if self.visible(entity, row)])
+        return self.answer(shape, self.existing(entity))
 
 
 def _rank(value: Any) -> tuple[bool, Any]:
@@ -277,9 +297,19 @@ RULES: dict[tuple[str, str], Rule] = {
     ),
     ("Complaint", "complaints:complaint:read"): _complaint,
     ("EvaluationRun", _CARDS): lambda naive, _reach, row: _shown(naive, row["id"]),
-    ("Scorecard", _CARDS): lambda naive, reach, row: (
-        row["employee_id"] in naive.people(reach) and _shown(naive, row["run_id"])
-    ),
+    ("Scorecard", _CARDS): lambda naive, reach, row: _card(naive, reach, row),
+    ("ScorecardRecord", _CARDS): lambda naive, reach, row: _card(naive, reach, naive.row("scorecard", row["card_id"])),
     ("LedgerEntry", "evaluation:ledger:read"): _entry,
     ("Appeal", "evaluation:appeal:read"): _about("employee_id"),
+}
+
+
+def _card(naive: Naive, reach: Reach, row: Row | None) -> bool:
+    return row is not None and row["employee_id"] in naive.people(reach) and _shown(naive, row["run_id"])
+
+
+#: Entities that are only some rows of their table.
+ONLY: dict[str, Callable[[Row], bool]] = {
+    "KpiRecord": lambda row: row["card_id"] is None,
+    "ScorecardRecord": lambda row: row["card_id"] is not None,
 }

@@ -27,7 +27,7 @@ _ORDERED = (Operator.GT, Operator.GTE, Operator.LT, Operator.LTE)
 def pages() -> st.SearchStrategy[Page]:
     sizes = st.integers(0, 7)
     return st.one_of(
-        st.just(Page()), st.builds(Page, first=sizes), st.builds(Page, last=sizes), st.builds(Page, first=st.just(100))
+        st.just(Page()), st.builds(Page, first=sizes), st.builds(Page, last=sizes), st.builds(Page, first=st.just(25))
     )
 
 
@@ -76,14 +76,17 @@ def orders(entity: Entity) -> st.SearchStrategy[tuple[Order, ...]]:
 
 @st.composite
 def shapes(draw: st.DrawFn, store: ScratchStore, entity: Entity, depth: int = 2) -> Shape:
-    """A shape of the entity with up to `depth` levels below it."""
+    """A shape of the entity with up to `depth` levels below it, always within the limit of rows."""
     fields = draw(st.frozensets(st.sampled_from([field.name for field in entity.fields])))
     children: dict[str, Child] = {}
     if depth and entity.relations:
         for number in range(draw(st.integers(0, 2))):
             relation = draw(st.sampled_from(entity.relations))
             below: Any = draw(shapes(store, ENTITIES[relation.target], depth - 1))
+            if not relation.many:
+                below = Shape(below.entity, below.fields, below.children)
             children[f"r{number}"] = Child(relation.name, below)
+    total = draw(st.booleans())
     return Shape(
         entity.name,
         fields,
@@ -91,6 +94,6 @@ def shapes(draw: st.DrawFn, store: ScratchStore, entity: Entity, depth: int = 2)
         where=draw(st.none() | conditions(store, entity)),
         order=draw(orders(entity)),
         page=draw(pages()),
-        total=draw(st.booleans()),
-        rows=draw(st.sampled_from((True, True, True, False))),
+        total=total,
+        rows=not total or draw(st.booleans()),
     )

@@ -1,0 +1,59 @@
+"""The staff pages' desk over the real platform: sign-in, sessions, and the API's schema run in process."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from .auth.actor import Actor
+from .auth.identify import identify_session
+from .auth.sign_in import sign_in
+from .auth.web_sessions import OpenedSession, VerifiedSession, open_session, revoke_session
+from .domain.work import Platform
+from .graphql.api import api_schema
+from .graphql.context import Context
+from .graphql.ids import GlobalId
+from .graphql.schema import run
+from .tenancy.session import ResolvedGroup, control_session, resolve_group
+
+MakeContext = Callable[..., Context]
+
+
+class StaffDesk:
+    """A `web.desk.WebDesk`. `platform` is asked for at each request, because it exists only while the application runs."""
+
+    def __init__(self, platform: Callable[[], Platform], make_context: MakeContext) -> None:
+        self._platform = platform
+        self._make_context = make_context
+
+    async def sign_in(self, *, name: str, password: str, address: str) -> OpenedSession:
+        engines, clock = self._platform().engines, self._platform().clock
+        person = await sign_in(
+            partial(control_session, engines), name=name, password=password, address=address, clock=clock
+        )
+        async with control_session(engines) as session:
+            return await open_session(session, person.account_id, clock=clock)
+
+    async def sign_out(self, cookie: str) -> None:
+        async with control_session(self._platform().engines) as session:
+            await revoke_session(session, cookie, clock=self._platform().clock)
+
+    async def identify(self, cookie: str) -> tuple[Actor, VerifiedSession]:
+        async with control_session(self._platform().engines) as session:
+            return await identify_session(session, cookie, clock=self._platform().clock)
+
+    async def execute(
+        self, name: str, document: str, variables: Mapping[str, Any], actor: Actor, *, language: str
+    ) -> Mapping[str, Any]:
+        platform = self._platform()
+        group = await self._group(platform, actor)
+        context = self._make_context(platform, actor, group, language=language, request_id="")
+        return await run(api_schema(), context, document, variables, name)
+
+    @staticmethod
+    async def _group(platform: Platform, actor: Actor) -> ResolvedGroup:
+        async with control_session(platform.engines) as session:
+            return await resolve_group(session, actor.group_id)
+
+    def global_id(self, kind: str, store_id: UUID, row_id: UUID) -> str:
+        return str(GlobalId(kind, store_id, row_id))

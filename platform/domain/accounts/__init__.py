@@ -1,0 +1,1 @@
+"""Accounts 账号 of a group, with their audit."""

@@ -1,0 +1,50 @@
+"""What the composition hands to the staff pages. The doors are blind to one another, so GraphQL arrives as a callable."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+from uuid import UUID
+
+from ..auth.actor import Actor
+from ..auth.web_sessions import OpenedSession, VerifiedSession
+
+
+class WebDesk(Protocol):
+    """Everything that a staff page needs from below and beside. Each method opens and ends its own transactions."""
+
+    async def sign_in(self, *, name: str, password: str, address: str) -> OpenedSession:
+        """A new web session for whoever knows this password (`auth.sign_in.sign_in`, then `web_sessions.open_session`).
+
+        ``address`` is the network address of the client as the server knows it.
+
+        Raises:
+            Unauthenticated: name or password is wrong, never which.
+            Throttled: too many failures.
+        """
+        ...
+
+    async def sign_out(self, cookie: str) -> None:
+        """End the session of this cookie value, if there is one."""
+        ...
+
+    async def identify(self, cookie: str) -> tuple[Actor, VerifiedSession]:
+        """Who sends this cookie value, and the session with its form token (`auth.identify.identify_session`).
+
+        Raises:
+            Unauthenticated: the session is not valid.
+        """
+        ...
+
+    async def execute(
+        self, name: str, document: str, variables: Mapping[str, Any], actor: Actor, *, language: str
+    ) -> Mapping[str, Any]:
+        """Run the operation ``name`` of a stored document as this actor, in process.
+
+        Gives ``{"data": …, "errors": […]}`` as GraphQL has it.
+
+        Errors carry ``extensions.code``. Messages and user errors are in ``language`` (``zh-CN`` or ``en``).
+        """
+        ...
+
+    def global_id(self, kind: str, store_id: UUID, row_id: UUID) -> str:
+        """The API's id of a row, such as an Employee (`graphql.ids.GlobalId`)."""
+        ...

@@ -1,0 +1,137 @@
+"""Signing in and out, the language, and the way home."""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from ..auth.web_sessions import ABSOLUTE, COOKIE
+from ..errors import Invalid, NotFound, Throttled, Unauthenticated
+from . import language as languages
+from .visit import Visit, safe_next, see_other
+
+_YEAR = 365 * 24 * 3600
+
+
+async def show_sign_in(visit: Visit) -> Response:
+    """The sign-in form."""
+    return _sign_in_form(visit, problem=None, name="", back=visit.request.query_params.get("next"))
+
+
+async def do_sign_in(visit: Visit) -> Response:
+    """Check name and password; a fresh session every time, whatever cookie the browser brought (no fixation)."""
+    fields = await visit.form()
+    name, back = fields.get("name", ""), fields.get("next")
+    address = visit.request.client.host if visit.request.client else ""
+    try:
+        opened = await visit.desk.sign_in(name=name, password=fields.get("password", ""), address=address)
+    except Unauthenticated:
+        return _sign_in_form(visit, problem="wrong", name=name, back=back, status=401)
+    except Throttled as error:
+        response = _sign_in_form(visit, problem="throttled", name=name, back=back, status=429, wait=error.retry_after)
+        response.headers["Retry-After"] = str(max(1, round(error.retry_after)))
+        return response
+    await _end_session(visit)
+    response = see_other(safe_next(back))
+    response.set_cookie(
+        COOKIE,
+        opened.cookie,
+        max_age=int(ABSOLUTE.total_seconds()),
+        path="/",
+        secure=True,
+        httponly=True,
+        samesite="lax",
+    )
+    return response
+
+
+async def do_sign_out(visit: Visit) -> Response:
+    """End the session on the server and forget the cookie."""
+    await visit.form()
+    await _end_session(visit)
+    response = see_other("/sign-in", done="signed-out")
+    response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
+    return response
+
+
+async def set_language(visit: Visit) -> Response:
+    """Remember the reader's language in this browser. Needs nobody signed in and changes nothing else."""
+    fields = await visit.form()
+    wanted = fields.get("language", "")
+    if wanted not in languages.LANGUAGES:
+        raise NotFound("no such language")
+    response = see_other(safe_next(fields.get("next")))
+    response.set_cookie(languages.COOKIE, wanted, max_age=_YEAR, path="/", secure=True, httponly=True, samesite="lax")
+    return response
+
+
+async def home(visit: Visit) -> Response:
+    """Send the visitor to the page that matters to their role: HQ, then store management, then the own month."""
+    hq = visit.who.can("benchmark:result:read", None)
+    stores = [item for item in visit.who.memberships if item.store_id is not None]
+    managed = [item for item in stores if visit.who.can("evaluation:kpi:read", item.store_id)]
+    people = visit.people()
+    if not hq and not managed and not people:
+        return visit.page("welcome.html")
+    code = await _code_of(visit, managed[0].store_id) if managed and not hq else None
+    data = await visit.ask("home", hq=hq, people=people, storeCode=code or "", atStore=code is not None)
+    if hq:
+        months = [item["month"] for item in data["group"]["months"]]
+        return see_other(f"/months/{max(months)}") if months else visit.page("welcome.html")
+    if code is not None and data["store"]:
+        months = [edge["node"]["month"] for edge in _edges(data["store"]["evaluationRuns"])]
+        return see_other(f"/stores/{code}/months/{max(months)}") if months else visit.page("welcome.html")
+    months = [
+        edge["node"]["run"]["month"]
+        for person in data["nodes"]
+        if person
+        for edge in _edges(person["scorecards"])
+        if edge["node"]["run"]
+    ]
+    return see_other(f"/me/{max(months)}") if months else visit.page("welcome.html")
+
+
+async def _code_of(visit: Visit, store_id: Any) -> str | None:
+    await visit.ask("places")
+    return next((place.code for place in visit.places if place.store_id == store_id), None)
+
+
+def _edges(connection: Any) -> list[Any]:
+    return [edge for edge in (connection or {}).get("edges", ()) if edge["node"]]
+
+
+async def _end_session(visit: Visit) -> None:
+    cookie = visit.request.cookies.get(COOKIE)
+    if cookie:
+        await visit.desk.sign_out(cookie)
+
+
+def _sign_in_form(
+    visit: Visit, *, problem: str | None, name: str, back: str | None, status: int = 200, wait: float = 0
+) -> Response:
+    minutes = max(1, -(-int(wait) // 60))
+    done = visit.request.query_params.get("done")
+    return visit.page(
+        "sign_in.html",
+        status=status,
+        problem=problem,
+        given=name[:200],
+        back=safe_next(back),
+        minutes=minutes,
+        seconds=max(1, round(wait)),
+        done=done,
+    )
+
+
+def month_of(visit: Visit) -> str:
+    """The month in the address.
+
+    Raises:
+        NotFound: it is none.
+    """
+    from ..domain.evaluation.calendar_rules import Month
+
+    text = str(visit.request.path_params["month"])
+    try:
+        return str(Month.parse(text))
+    except Invalid as error:
+        raise NotFound("no such month") from error

@@ -1,0 +1,264 @@
+"""Every operation of the API with the permission it needs: what a person reads, and what the role table is tested against.
+
+A place says where the permission must be held: STORE at the store that is asked, GROUP for the group, ANYWHERE for the
+group or at any store. No permission: open to everybody who is signed in (what it shows is their own, or no more than the
+stores they see). Several permissions: one of them is enough.
+"""
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from forecourt.graphql import ids
+from forecourt.tenancy.ids import new_id
+
+STORE, GROUP, ANYWHERE = "STORE", "GROUP", "ANYWHERE"
+
+
+@dataclass
+class Samples:
+    """Ids for the inputs: known rows by type, and random ones of the store or group for everything else."""
+
+    store_id: UUID
+    group_id: UUID
+    rows: Mapping[str, UUID] = field(default_factory=dict)
+
+    @property
+    def store(self) -> str:
+        return ids.store_id(self.store_id)
+
+    def row(self, type_: str) -> str:
+        """A row of the store."""
+        return str(ids.GlobalId(type_, self.store_id, self.rows.get(type_) or new_id()))
+
+    def own(self, type_: str) -> str:
+        """One of the group's own things."""
+        return str(ids.GlobalId(type_, self.group_id, self.rows.get(type_) or new_id()))
+
+
+Sample = Callable[[Samples], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Which permission, where; for mutations an input that a rule refuses at last, and others for the rest of its ids."""
+
+    place: str
+    permissions: tuple[str, ...]
+    sample: Sample = lambda _: {}
+    also: tuple[Sample, ...] = ()
+    arguments: str = ""
+
+    def inputs(self, samples: Samples) -> list[dict[str, Any]]:
+        """All its inputs."""
+        return [copy.deepcopy(make(samples)) for make in (self.sample, *self.also)]
+
+
+def at_store(permission: str, sample: Sample, *also: Sample) -> Needs:
+    return Needs(STORE, (permission,), sample, also)
+
+
+def for_group(permission: str, sample: Sample) -> Needs:
+    return Needs(GROUP, (permission,), sample)
+
+
+def everybody(sample: Sample, *also: Sample) -> Needs:
+    return Needs(GROUP, (), sample, also)
+
+
+def _complaint(s: Samples) -> dict[str, Any]:
+    about = {"storeId": s.store, "customerId": s.row("Customer"), "orderId": s.row("SalesOrder")}
+    words = {"record": "NOTHING", "area": "SALES", "kind": "SERVICE", "receivedAt": "2026-09-01T00:00:00Z", "text": "x"}
+    return {**about, **words, "accusedIds": [s.row("Employee")]}
+
+
+def _call(**about: str) -> dict[str, Any]:
+    return {"kind": "RECOVERY", "startedAt": "2026-09-01T00:00:00Z", "connected": True, **about}
+
+
+_RULING = "surveys:response:rule"
+_MANAGE = "accounts:account:manage"
+_WHY = {"reason": "because"}
+
+MUTATIONS: Mapping[str, Needs] = {
+    "acknowledgeComplaint": at_store("complaints:complaint:acknowledge", lambda s: {"id": s.row("Complaint")}),
+    "addMembership": for_group(
+        _MANAGE, lambda s: {"accountId": s.own("Account"), "role": "NO_ROLE", "storeId": s.store}
+    ),
+    "approveRun": at_store("evaluation:run:approve", lambda s: {"id": s.row("EvaluationRun")}),
+    "approveScheme": for_group("evaluation:scheme:approve", lambda s: {"id": s.own("Scheme")}),
+    "changeContact": at_store(
+        "customers:contact:write",
+        lambda s: {
+            "customerId": s.row("Customer"),
+            "replacesId": s.row("ContactPoint"),
+            "kind": "PHONE",
+            "value": "13800138000",
+            "expectedVersion": 99,
+        },
+    ),
+    "changeSurveyTemplate": for_group(
+        "surveys:template:write", lambda s: {"id": s.own("SurveyTemplate"), "body": {"code": "T1"}}
+    ),
+    "clearResponse": at_store(_RULING, lambda s: {"id": s.row("Response"), **_WHY}),
+    "closeComplaint": at_store(
+        "complaints:complaint:close",
+        lambda s: {"id": s.row("Complaint"), "remedy": "done", "customerConfirmed": True},
+    ),
+    "closeFollowUpTask": at_store(
+        "care:task:close", lambda s: {"id": s.row("FollowUpTask"), "callId": s.row("Call"), "outcome": "done"}
+    ),
+    "closeMonth": for_group("evaluation:month:close", lambda _: {"month": "2099-01"}),
+    "createAccount": for_group(_MANAGE, lambda _: {"name": "!", "displayName": "x"}),
+    "decideAppeal": at_store(
+        "evaluation:appeal:decide", lambda s: {"id": s.row("Appeal"), "uphold": True, "reason": " "}
+    ),
+    "disableAccount": for_group(_MANAGE, lambda s: {"id": s.own("Account")}),
+    "draftSurveyTemplate": for_group("surveys:template:write", lambda _: {"body": {}}),
+    "enableAccount": for_group(_MANAGE, lambda s: {"id": s.own("Account")}),
+    "endMembership": for_group(_MANAGE, lambda s: {"id": s.own("AccountMembership")}),
+    "fileAppeal": at_store("evaluation:appeal:file", lambda s: {"entryId": s.row("LedgerEntry"), "text": " "}),
+    "fileComplaint": at_store(
+        "complaints:complaint:file",
+        _complaint,
+        lambda s: {
+            "storeId": s.store,
+            "repairOrderId": s.row("RepairOrder"),
+            "record": "NOTHING",
+            "area": "SERVICE",
+            "kind": "SERVICE",
+            "receivedAt": "2026-09-01T00:00:00Z",
+            "text": "x",
+        },
+    ),
+    "importExport": at_store(
+        "interchange:export:import",
+        lambda s: {"storeId": s.store, "exportedAt": "2026-09-01T00:00:00Z", "files": [], "onRowError": "NEVER"},
+    ),
+    "issueToken": everybody(lambda _: {"label": " "}, lambda s: {"accountId": s.own("Account"), "label": "x"}),
+    "logCall": at_store(
+        "care:call:log",
+        lambda s: _call(invitationId=s.row("Invitation")),
+        lambda s: _call(orderId=s.row("SalesOrder")) | {"kind": "DELIVERY_CALL"},
+        lambda s: _call(repairOrderId=s.row("RepairOrder")) | {"kind": "SERVICE_FOLLOWUP"},
+    ),
+    "publishRun": at_store("evaluation:run:publish", lambda s: {"id": s.row("EvaluationRun")}),
+    "publishSurveyTemplate": for_group("surveys:template:publish", lambda s: {"id": s.own("SurveyTemplate")}),
+    "quarantineResponse": at_store(_RULING, lambda s: {"id": s.row("Response"), **_WHY}),
+    "recordConsent": at_store(
+        "customers:consent:record",
+        lambda s: {
+            "customerId": s.row("Customer"),
+            "purpose": "SURVEY",
+            "decision": "GIVEN",
+            "textVersion": "1",
+            "channel": "WEB",
+            "evidence": "x",
+        },
+    ),
+    "recordDeliveryForm": at_store("surveys:form:record", lambda s: {"orderId": s.row("SalesOrder"), "answers": []}),
+    "recordInterview": at_store(
+        "surveys:interview:record", lambda s: {"invitationId": s.row("Invitation"), "answers": []}
+    ),
+    "replayDeadJobs": for_group("jobs:dead:replay", lambda _: {"ids": [str(new_id())]}),
+    "retireSurveyTemplate": for_group("surveys:template:publish", lambda s: {"id": s.own("SurveyTemplate")}),
+    "returnSurveyTemplate": for_group("surveys:template:publish", lambda s: {"id": s.own("SurveyTemplate")}),
+    "revealContact": at_store("customers:contact:reveal", lambda s: {"id": s.row("ContactPoint"), **_WHY}),
+    "revokeToken": everybody(lambda s: {"id": s.own("AccessToken")}),
+    "ruleComplaintValidity": at_store(
+        "complaints:validity:rule", lambda s: {"id": s.row("Complaint"), "verdict": "VALID", **_WHY}
+    ),
+    "setPassword": for_group(_MANAGE, lambda s: {"id": s.own("Account"), "password": "x"}),
+    "setSetting": for_group(
+        "tenancy:setting:write",
+        lambda s: {"key": "no.such.key", "value": 1, "validFrom": "2026-09-01", "storeId": s.store},
+    ),
+    "submitSurveyTemplate": for_group("surveys:template:write", lambda s: {"id": s.own("SurveyTemplate")}),
+    "voidResponse": at_store(_RULING, lambda s: {"id": s.row("Response"), **_WHY}),
+    "writeScheme": for_group("evaluation:scheme:write", lambda _: {"body": {}}),
+}
+
+
+def reading(place: str, *permissions: str, arguments: str = "") -> Needs:
+    return Needs(place, permissions, arguments=arguments)
+
+
+OPEN = reading(GROUP)
+
+ROOT_FIELDS: Mapping[str, Needs] = {
+    "group": OPEN,
+    "node": OPEN,
+    "nodes": OPEN,
+    "store": OPEN,
+    "viewer": OPEN,
+}
+
+GROUP_FIELDS: Mapping[str, Needs] = {
+    "accounts": reading(GROUP, "accounts:account:read"),
+    "benchmark": reading(GROUP, "benchmark:result:read", arguments='(month: "2026-09", kpi: "S01")'),
+    "code": OPEN,
+    "currency": OPEN,
+    "deadJobs": reading(GROUP, "jobs:dead:read"),
+    "months": reading(GROUP, "benchmark:result:read", "evaluation:month:close"),
+    "name": OPEN,
+    "schemes": reading(ANYWHERE, "evaluation:scheme:read"),
+    "settings": reading(GROUP, "tenancy:setting:read"),
+    "stores": OPEN,
+    "surveyTemplates": reading(ANYWHERE, "surveys:template:read"),
+    "timeZone": OPEN,
+    "tokens": OPEN,
+}
+
+_ORDERS, _WORKSHOP = "sales:order:read", "workshop:order:read"
+_SEEN = reading(STORE)
+
+_KPI, _CARD = "evaluation:kpi:read", "evaluation:scorecard:read"
+
+STORE_FIELDS: Mapping[str, Needs] = {
+    "answers": reading(STORE, "surveys:response:read"),
+    "appeals": reading(STORE, "evaluation:appeal:read"),
+    "asOf": _SEEN,
+    "attendance": reading(STORE, _WORKSHOP),
+    "auditEvents": reading(STORE, "audit:event:read"),
+    "benchmarkShare": reading(
+        STORE, "benchmark:result:read", "benchmark:share:read", arguments='(month: "2026-09", kpi: "S01")'
+    ),
+    "brand": _SEEN,
+    "calls": reading(STORE, "care:call:read"),
+    "changeEvents": reading(STORE, "audit:event:read"),
+    "cityTier": _SEEN,
+    "code": _SEEN,
+    "complaints": reading(STORE, "complaints:complaint:read"),
+    "contactPoints": reading(STORE, "customers:customer:read"),
+    "customers": reading(STORE, "customers:customer:read"),
+    "departmentCardItems": reading(STORE, _KPI),
+    "departmentCards": reading(STORE, _KPI),
+    "employees": reading(STORE, "people:employee:read"),
+    "evaluationRuns": reading(STORE, "evaluation:run:read", _KPI, _CARD),
+    "followUpTasks": reading(STORE, "care:task:read"),
+    "grade": _SEEN,
+    "id": _SEEN,
+    "importBatches": reading(STORE, "interchange:batch:read"),
+    "importFindings": reading(STORE, "interchange:batch:read"),
+    "invitations": reading(STORE, "surveys:invitation:read"),
+    "kpiRecords": reading(STORE, _KPI),
+    "kpiValues": reading(STORE, _KPI),
+    "labourLines": reading(STORE, _WORKSHOP),
+    "ledgerEntries": reading(STORE, "evaluation:ledger:read"),
+    "name": _SEEN,
+    "partLines": reading(STORE, _WORKSHOP),
+    "positions": reading(STORE, "people:employee:read"),
+    "region": _SEEN,
+    "repairOrders": reading(STORE, _WORKSHOP),
+    "responses": reading(STORE, "surveys:response:read"),
+    "salesOrders": reading(STORE, _ORDERS),
+    "scorecardRecords": reading(STORE, _CARD),
+    "scorecards": reading(STORE, _CARD),
+    "state": _SEEN,
+    "targets": reading(STORE, _KPI),
+    "teams": reading(STORE, "people:employee:read"),
+    "timeZone": _SEEN,
+    "vehicles": reading(STORE, _ORDERS, _WORKSHOP),
+}

@@ -1,0 +1,151 @@
+"""One row of every kind that a mutation can name, in a store and its group."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+
+from forecourt.auth.actor import Actor
+from forecourt.domain.accounts import actions as accounts
+from forecourt.domain.care.model import Call, FollowUpTask
+from forecourt.domain.complaints.model import Complaint
+from forecourt.domain.customers.model import ContactPoint
+from forecourt.domain.evaluation.model import Appeal, EvaluationRun, LedgerEntry, Scheme
+from forecourt.domain.evaluation.schemes import install_seed_schemes
+from forecourt.domain.surveys.model import Invitation, Response
+from forecourt.domain.surveys.publishing import draft_template
+from forecourt.domain.surveys.seed_templates import SEEDS
+from forecourt.domain.surveys.templates import to_json
+from forecourt.domain.work import Platform, open_group_work
+from forecourt.tenancy.ids import new_id
+from forecourt.tenancy.session import ResolvedGroup
+from tests.domain.desk import START, Desk
+
+
+async def store_rows(desk: Desk) -> dict[str, UUID]:
+    """Rows of an empty store by the name of their type; they are about one delivery of the consultant."""
+    customer = await desk.customer()
+    order = await desk.order(customer)
+    rows = {
+        "Customer": customer,
+        "SalesOrder": order,
+        "RepairOrder": await desk.visit(customer),
+        "Employee": desk.people["second"],
+        "ContactPoint": (await desk.all(ContactPoint, customer_id=customer))[0].id,
+    }
+    for name in (
+        "Invitation",
+        "Response",
+        "FollowUpTask",
+        "Call",
+        "Complaint",
+        "EvaluationRun",
+        "LedgerEntry",
+        "Appeal",
+    ):
+        rows[name] = new_id()
+    consultant = desk.people["consultant"]
+    digest = b"\0" * 32
+    for row in (
+        Invitation(
+            id=rows["Invitation"],
+            survey_no="L-1",
+            template="T1",
+            order_id=order,
+            customer_id=customer,
+            origin="LIVE",
+            state="SENT",
+            channel="SMS",
+            sent_at=START,
+        ),
+        Response(id=rows["Response"], invitation_id=rows["Invitation"], mode="SMS", submitted_at=START, q_overall=2),
+        FollowUpTask(
+            id=rows["FollowUpTask"],
+            kind="DELIVERY_CALL",
+            cause_id=order,
+            order_id=order,
+            customer_id=customer,
+            assignee_id=consultant,
+            assignee_role="SALES_CONSULTANT",
+            not_before=START,
+            due_at=START + timedelta(days=1),
+            state="OPEN",
+        ),
+        Call(
+            id=rows["Call"],
+            call_no="L-1",
+            kind="CARE_CALL",
+            order_id=order,
+            caller_id=consultant,
+            started_at=START,
+            connected=True,
+        ),
+        Complaint(
+            id=rows["Complaint"],
+            complaint_no="L-1",
+            record="COMPLAINT",
+            area="SALES",
+            kind="SERVICE",
+            customer_id=customer,
+            received_at=START,
+            validity="UNDECIDED",
+            status="OPEN",
+        ),
+        EvaluationRun(
+            id=rows["EvaluationRun"],
+            month="2026-08",
+            number=1,
+            state="PUBLISHED",
+            provisional=False,
+            as_of=START,
+            frozen_at=START,
+            inputs_hash=digest,
+            result_hash=digest,
+            report={},
+        ),
+        LedgerEntry(
+            id=rows["LedgerEntry"],
+            run_id=rows["EvaluationRun"],
+            scheme="SALES-2H",
+            rule="D-CALL",
+            employee_id=consultant,
+            points=-1,
+            evidence_kind="SalesOrder",
+            evidence_id=order,
+            evidence_key="SO1",
+            occurred_at=START,
+            period="2026-08",
+            cause="DIRECT",
+            state="POSTED",
+        ),
+        Appeal(
+            id=rows["Appeal"],
+            entry_id=rows["LedgerEntry"],
+            employee_id=consultant,
+            filed_by="account:consultant",
+            filed_at=START,
+            text="打过电话",
+            state="SUBMITTED",
+        ),
+    ):
+        await desk.add(row)
+    return rows
+
+
+async def group_rows(platform: Platform, group: ResolvedGroup) -> dict[str, UUID]:
+    """Things of a group by the name of their type: an account with a role and a token, a scheme, a questionnaire."""
+    system = Actor.for_system("test", group.id)
+    async with open_group_work(platform, group, system) as work:
+        await install_seed_schemes(work)
+        account = await accounts.create_account(work, name=f"n{new_id().hex}", display_name="李雷")
+        membership = await accounts.add_membership(work, account, role="HQ_ANALYST")
+        token = await accounts.issue_token(work, account, label="test", lifetime=timedelta(days=1))
+        scheme = select(Scheme.id).where(Scheme.group_id == group.id).limit(1)
+        template = await draft_template(work, to_json(SEEDS[0]))
+        return {
+            "Account": account,
+            "AccountMembership": membership,
+            "AccessToken": token.id,
+            "Scheme": (await work.session.scalars(scheme)).one(),
+            "SurveyTemplate": template,
+        }

@@ -19,10 +19,9 @@ from forecourt.tenancy.names import store_schema
 from forecourt.tenancy.provision import NewStore, create_group, create_store, owner_connection, store_tables
 from forecourt.tenancy.server import Server, open_server
 from forecourt.tenancy.session import ResolvedGroup, ResolvedStore
-from tests.jobs.database import queue_db, queue_dsn
 from tests.needs import pytest_runtest_setup, pytest_terminal_summary
 
-__all__ = ["pytest_runtest_setup", "pytest_terminal_summary", "queue_db", "queue_dsn"]
+__all__ = ["pytest_runtest_setup", "pytest_terminal_summary"]
 
 
 @dataclass(frozen=True)

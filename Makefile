@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 FORECOURT_HOME ?= .forecourt
 export FORECOURT_HOME
+# Whoever sets this would make every command compile the whole program again.
+unexport PYTHONDONTWRITEBYTECODE
 # Tests at once: each worker starts servers of its own. `make test WORKERS=0` for one after the other in one process.
 WORKERS ?= 2
 

@@ -7,7 +7,7 @@ with the platform's tags, on one core. The lock file is complete (every dependen
 are independent of one another and can be dealt to as many pips as there are cores. pip and not a faster installer, because only pip
 reads the mirror, proxy and certificates that an administrator has configured for pip.
 
-Byte code is not made here: Python makes it for the modules that are really imported, a tenth of what is installed.
+Byte code is made for the modules that are really imported, a tenth of what is installed: by importing them once.
 """
 
 import os
@@ -82,7 +82,15 @@ def main(arguments: list[str]) -> int:
         done = subprocess.run(pip(venv, "--no-build-isolation", "-e", str(folder)), check=False)
         if done.returncode:
             return 1
+        warm(venv)
     return 0
+
+
+def warm(venv: Path) -> None:
+    """Import the program once, so that its first command starts as fast as the others."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    modules = "import forecourt.app, forecourt.cli.main, scipy.special"
+    subprocess.run([str(venv / "bin" / "python"), "-c", modules], env=environment, check=True)
 
 
 if __name__ == "__main__":

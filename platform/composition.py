@@ -22,7 +22,7 @@ from .tenancy import embedded
 from .tenancy.bootstrap import bootstrap, require_hardening
 from .tenancy.directory import check_tenant
 from .tenancy.engines import Engines
-from .tenancy.migrate import Outcome, migrate
+from .tenancy.migrate import Outcome, is_current, migrate
 from .tenancy.names import CONTROL
 from .tenancy.schedule import put_schedule
 from .tenancy.security import check_hardening
@@ -51,7 +51,9 @@ def running_server(settings: Settings) -> Iterator[Server]:
 
 
 def prepare(server: Server, settings: Settings) -> Outcome:
-    """Bootstrap where an administrator is known, and migrate everything to the newest revision."""
+    """Bootstrap where an administrator is known, and migrate everything to the newest revision, unless it is there."""
+    if is_current(server):
+        return Outcome()
     if server.administrator is not None:
         require_hardening(bootstrap(server), settings.hardening)
     return migrate(server)

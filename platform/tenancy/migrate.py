@@ -19,11 +19,11 @@ from uuid import UUID
 import psycopg
 from psycopg import Connection
 
-from ..errors import ForecourtError, Unavailable
-from .names import store_schema
+from ..errors import ForecourtError, Misconfigured, Unavailable
+from .names import OWNER, store_schema
 from .provision import owner_connection
 from .raw import run_script
-from .render import BASE, Tree, control_tree, for_store, tenant_tree
+from .render import BASE, Tree, control_tree, for_store, newest, tenant_tree
 from .server import Server
 
 LOCK_TIMEOUT_MS = 500  # how long a step may wait for a lock, and so hold up the queries queued behind it
@@ -87,6 +87,17 @@ def migrate(
         _Run(server, tenant, outcome, progress, len(todo)).all(todo, workers or os.cpu_count() or 1)
         _record(connection, "tenant", tenant.head)
     return outcome
+
+
+def is_current(server: Server) -> bool:
+    """Whether the database was bootstrapped and everything in it is at the newest revision; a quick look, as the owner."""
+    try:
+        with psycopg.connect(server.conninfo(OWNER), autocommit=True, connect_timeout=5) as connection:
+            rows = connection.execute("select tree, revision from control.schema_revision").fetchall()
+            known = {tree: newest(tree) for tree in ("control", "tenant")}
+            return dict(rows) == known and behind(connection, known["tenant"]) == 0
+    except (psycopg.OperationalError, psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName, Misconfigured):
+        return False
 
 
 def behind(connection: Connection[Any], head: str) -> int:

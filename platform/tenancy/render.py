@@ -12,10 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from alembic.config import Config
-from alembic.operations import Operations
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import MetaData, Table, create_mock_engine
 from sqlalchemy.schema import AddConstraint, CreateIndex, CreateTable, ForeignKeyConstraint, sort_tables_and_constraints
 
@@ -51,6 +47,10 @@ class Tree:
     def __init__(self, folder: Path) -> None:
         if not (folder / "versions").is_dir():
             raise Misconfigured(f"no migrations in {folder}")
+        # Here, not above: alembic takes as long to load as the rest of a command, and most commands migrate nothing.
+        from alembic.config import Config
+        from alembic.script import ScriptDirectory
+
         config = Config()
         config.set_main_option("script_location", str(folder).replace("%", "%%"))
         directory = ScriptDirectory.from_config(config)
@@ -104,6 +104,12 @@ class Head:
         if not first.startswith("-- revision: "):
             raise Misconfigured(f"{path} does not name a revision; `make base-migration` writes it")
         return cls(first.removeprefix("-- revision: ").strip(), rest)
+
+
+def newest(tree: str) -> str:
+    """The head of ``control`` or ``tenant``, told by its file's name: revision 0007 stands in 0007_<what>.py."""
+    names = sorted(path.name for path in (migrations() / tree / "versions").glob("[0-9]*_*.py"))
+    return names[-1].partition("_")[0] if names else BASE
 
 
 def migrations() -> Path:
@@ -181,6 +187,9 @@ def _tidy(statement: str) -> str:
 @contextmanager
 def _offline() -> Iterator[io.StringIO]:
     """Run Alembic operations into text instead of a database."""
+    from alembic.operations import Operations
+    from alembic.runtime.migration import MigrationContext
+
     text = io.StringIO()
     context = MigrationContext.configure(
         dialect_name="postgresql",

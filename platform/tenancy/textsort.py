@@ -7,8 +7,6 @@ accents and case. Equal readings are told apart by the characters themselves, so
 import unicodedata
 from typing import Final
 
-from pypinyin import Style, lazy_pinyin
-
 #: Characters read otherwise in a surname than elsewhere. Two-character surnames first.
 _SURNAMES: Final[dict[str, tuple[str, ...]]] = {
     "万俟": ("mo4", "qi2"),
@@ -60,6 +58,7 @@ def _clean(text: str) -> str:
 
 def _read(text: str) -> list[str]:
     # Here, not above: the dictionary takes a fifth of a second to load, and most processes never sort a name.
+    from pypinyin import Style, lazy_pinyin
 
     syllables = lazy_pinyin(text, style=Style.TONE3, neutral_tone_with_five=True)
     return [word for part in syllables for word in _plain(part).split()]

@@ -19,7 +19,7 @@ from forecourt.domain.evaluation.schemes import install_seed_schemes
 from forecourt.domain.interchange import actions
 from forecourt.domain.interchange.folder import open_group, open_memory, open_store
 from forecourt.domain.interchange.group_files import check_group
-from forecourt.domain.interchange.reads import batch_report
+from forecourt.domain.interchange.reads import batch_counts, batch_report
 from forecourt.domain.work import GroupWork, Platform, Work, open_group_work, open_work
 from forecourt.tenancy.engines import Engines
 from forecourt.tenancy.provision import NewStore, create_group, create_store, owner_connection
@@ -74,7 +74,8 @@ class Shop:
         async with self.work() as work:
             await actions.import_batch(work, batch_id)
         async with self.work() as work:
-            return await batch_report(work.session, batch_id)
+            report = await batch_report(work.session, batch_id)
+            return report | {"merged": await batch_counts(work.session, batch_id)}
 
     async def bring(self, files: Mapping[str, bytes], **options: Any) -> dict[str, Any]:
         """Receive and import; the report."""

@@ -74,7 +74,10 @@ def import_folder(
     ] = None,
     on_row_error: Annotated[str, typer.Option(help="SKIP bad rows, or ABORT a store's batch for any.")] = "SKIP",
 ) -> None:
-    """Import a group's DMS and CRM export. Importing the same folder again changes nothing."""
+    """Import a group's DMS and CRM export. Importing the same folder again changes nothing.
+
+    A store whose batch is refused does not hold up the others; it is named in the report. Fails when nothing was imported.
+    """
     chosen = settings()
     if not folder.is_dir():
         raise typer.BadParameter(f"there is no folder {folder}")
@@ -92,7 +95,8 @@ def import_folder(
         raise typer.Exit(1)
     for code, batch in done.report["imports"].items():
         console.print(f"{code}: {_summary(batch)}")
-    if done.refused:
+    if done.batches and len(done.refused) == len(done.batches):
+        console.print("Every store's batch was refused: nothing was imported.")
         raise typer.Exit(1)
 
 
@@ -144,6 +148,7 @@ async def import_group(
             "exported_at": _utc(check.group.exported_at),
             "group_errors": errors,
             "imports": await imports_section(platform, stores, known),
+            "written": await _written(platform, stores, batches),
         }
     return Imported(group, result, batches)
 
@@ -232,6 +237,17 @@ async def imports_section(
         async with store_session(platform.engines, stores[code], read_only=True) as session:
             section[code] = await interchange_reads.batch_report(session, batch_id)
     return section
+
+
+async def _written(
+    platform: Platform, stores: dict[str, ResolvedStore], batches: dict[str, UUID]
+) -> dict[str, dict[str, Any]]:
+    """Per store and file, how many rows were created, updated, unchanged and refused."""
+    found = {}
+    for code, batch_id in batches.items():
+        async with store_session(platform.engines, stores[code], read_only=True) as session:
+            found[code] = await interchange_reads.batch_counts(session, batch_id)
+    return found
 
 
 # --- closing a month -------------------------------------------------------------------------------------------------

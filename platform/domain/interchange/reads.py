@@ -25,7 +25,7 @@ async def batch_state(session: AsyncSession, batch_id: UUID) -> str | None:
 
 
 async def batch_report(session: AsyncSession, batch_id: UUID) -> dict[str, Any]:
-    """A batch as it stands under `imports` of a report (docs/interchange.md section 10), with its counts beside."""
+    """A batch as it stands under `imports` of a report (docs/interchange.md section 10)."""
     batch = await session.get_one(ImportBatch, batch_id)
     files = {name: place for place, name in enumerate(FILES)}
     findings = (
@@ -48,8 +48,14 @@ async def batch_report(session: AsyncSession, batch_id: UUID) -> dict[str, Any]:
         "errors": [] if whole_file else listed("ERROR"),
         "warnings": [] if whole_file else listed("WARNING"),
         "accepted": batch.counts.get("accepted", {}) if accepted else {},
-        "merged": batch.counts.get("merged", {}),
     }
+
+
+async def batch_counts(session: AsyncSession, batch_id: UUID) -> dict[str, Any]:
+    """Per file of a batch, how many rows were created, updated, unchanged and refused; empty when it was refused."""
+    batch = await session.get_one(ImportBatch, batch_id)
+    counts: dict[str, Any] = batch.counts.get("merged", {})
+    return counts
 
 
 async def newest_group_import(session: AsyncSession, group_id: UUID) -> GroupImport | None:

@@ -262,7 +262,7 @@ CREATE TABLE tenant.import_row (
     cells JSONB NOT NULL,
     id UUID NOT NULL,
     CONSTRAINT pk_import_row PRIMARY KEY (id),
-    CONSTRAINT uq_import_row_batch_id_file_key UNIQUE (batch_id, file, key),
+    CONSTRAINT uq_import_row_key_file_batch_id UNIQUE (key, file, batch_id),
     CONSTRAINT fk_import_row_batch_id FOREIGN KEY(batch_id) REFERENCES tenant.import_batch (id)
 );
 CREATE INDEX ix_import_row_line ON tenant.import_row (batch_id, file, line);

@@ -66,7 +66,8 @@ class ImportRow(StoreTable):
 
     __tablename__ = "import_row"
     __table_args__ = (
-        UniqueConstraint("batch_id", "file", "key"),
+        # the key first: look-ups are by many keys at once (see `staging.Staging._staged`)
+        UniqueConstraint("key", "file", "batch_id"),
         Index("ix_import_row_line", "batch_id", "file", "line"),
     )
 

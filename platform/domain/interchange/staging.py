@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
-from sqlalchemy import ARRAY, Text, any_, cast, insert, select
+from sqlalchemy import ARRAY, Text, any_, cast, func, insert, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from ...tenancy.bulk import copy_rows
@@ -70,8 +70,12 @@ class Staging:
         return {*stored, *await self._staged(file, codes)}
 
     async def _staged(self, file: str, texts: Collection[str]) -> set[str]:
+        # The planner knows nothing of rows that this transaction wrote. It would take batch and file for selective and
+        # read all of a file's rows for each chunk; as expressions they leave it no index but the key's.
         query = select(ImportRow.key).where(
-            ImportRow.batch_id == self._batch_id, ImportRow.file == file, ImportRow.key == any_(_texts(texts))
+            ImportRow.key == any_(_texts(texts)),
+            func.concat(ImportRow.file, "") == file,
+            cast(ImportRow.batch_id, Text) == str(self._batch_id),
         )
         return set(await self._session.scalars(query))
 

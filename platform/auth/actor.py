@@ -1,6 +1,6 @@
 """Who asks. Everything that depends on the asker goes through an `Actor`; there is no ambient user."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 from uuid import UUID
@@ -11,18 +11,31 @@ from .roles import PERMISSIONS, ROLES, Scope
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """A role at one store, or of the group when `store_id` is None; `employee_id` is the person there."""
+    """A role at one store, or of the group when `store_id` is None; `employee_id` is the person there.
+
+    A program's membership (role CLIENT) names its permissions itself, each for the whole store or group.
+    """
 
     role: str
     store_id: UUID | None
     employee_id: UUID | None = None
+    permissions: frozenset[str] | None = None
+
+    @property
+    def rights(self) -> Mapping[str, Scope]:
+        """Permission → scope."""
+        if self.permissions is None:
+            return ROLES[self.role]
+        scope = Scope.GROUP if self.store_id is None else Scope.STORE
+        return dict.fromkeys(self.permissions, scope)
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
     """An authenticated person, machine or the system itself, inside one group.
 
-    `key` is a stable id for audit and change feed (`account:<uuid>` or `system:<job>`).
+    `key` is a stable id for audit and change feed (`account:<uuid>`, `client:<id>` or `system:<job>`). `limit` narrows
+    what the memberships give, whatever they are: to what a token was issued for, or to reading.
     """
 
     key: str
@@ -32,6 +45,10 @@ class Actor:
     memberships: tuple[Membership, ...] = field(default=())
     system: bool = False
     language: str = "zh-CN"
+    limit: frozenset[str] | None = None
+    #: the web session it came with, and the program it is
+    session_id: UUID | None = None
+    client_id: UUID | None = None
 
     @classmethod
     def for_system(cls, job: str, group_id: UUID) -> Self:
@@ -46,14 +63,14 @@ class Actor:
         """The widest scope in which the actor holds `permission` at a store (None: of the group); None when not at all."""
         if permission not in PERMISSIONS:
             raise KeyError(permission)
+        if self.limit is not None and permission not in self.limit:
+            return None
         if self.system:
             return Scope.GROUP if store_id is None else Scope.STORE
-        held = [
-            ROLES[item.role][permission] for item in self.memberships_at(store_id) if permission in ROLES[item.role]
-        ]
+        held = [item.rights[permission] for item in self.memberships_at(store_id) if permission in item.rights]
         if store_id is not None:
             # What HQ holds for the group reaches into every store of it; what it holds per store does not.
-            group_wide = (ROLES[item.role].get(permission) for item in self.memberships_at(None))
+            group_wide = (item.rights.get(permission) for item in self.memberships_at(None))
             held += [Scope.STORE for scope in group_wide if scope == Scope.GROUP]
         return max(held, default=None)
 

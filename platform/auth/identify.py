@@ -5,6 +5,7 @@ within five seconds, and a token never outlives its expiry.
 """
 
 from collections import OrderedDict
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -99,7 +100,8 @@ async def identify_session(
         Unauthenticated: the session is not valid.
     """
     verified = await verify_session(session, cookie, clock=clock)
-    return await actor_for_account(session, verified.account_id, clock=clock), verified
+    actor = await actor_for_account(session, verified.account_id, clock=clock)
+    return replace(actor, session_id=verified.id), verified
 
 
 async def actor_for_account(session: AsyncSession, account_id: UUID, *, clock: Clock = SYSTEM_CLOCK) -> Actor:

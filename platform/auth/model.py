@@ -35,6 +35,8 @@ from ..tenancy.security import REGISTRY, Grants
 
 ACCOUNT_STATES = ("ACTIVE", "DISABLED")
 LANGUAGES = ("en", "zh-CN")
+#: How somebody proved who they are: a password, a password and a one-time code, or the group's identity provider.
+SIGN_IN_METHODS = ("PASSWORD", "PASSWORD_AND_CODE", "PROVIDER")
 
 
 def _of_account() -> ForeignKeyConstraint:
@@ -121,14 +123,24 @@ class AccessToken(ControlTable):
 
 
 class WebSession(ControlTable):
-    """A browser that is signed in. The cookie's value is kept as SHA-256 and changes with every rotation."""
+    """A browser that is signed in. The cookie's value is kept as SHA-256 and changes with every rotation.
+
+    `method` says how the person proved who they are. Of a sign-in by an identity provider, `provider_sid` and
+    `provider_subject` are what the provider will name when it ends the session (OpenID Connect Back-Channel Logout 1.0),
+    and `id_token_enc` is the sealed hint for ending it there (RP-Initiated Logout 1.0).
+    """
 
     __tablename__ = "web_session"
     __table_args__ = (
         _of_account(),
         CheckConstraint("length(secret_hash) = 32", name="secret_hash"),
         CheckConstraint("idle_expires_at <= absolute_expires_at", name="period"),
+        CheckConstraint(one_of("method", *SIGN_IN_METHODS), name="method"),
+        CheckConstraint("(method = 'PROVIDER') = (provider_id is not null)", name="provider"),
         Index("ix_web_session_absolute_expires_at", "absolute_expires_at"),
+        Index(
+            "ix_web_session_provider", "provider_id", "provider_sid", postgresql_where=text("provider_id is not null")
+        ),
     )
 
     id: Mapped[Id]
@@ -141,6 +153,14 @@ class WebSession(ControlTable):
     idle_expires_at: Mapped[datetime]
     absolute_expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+    method: Mapped[str] = mapped_column(server_default="PASSWORD")
+    #: where the sign-in came from, for its person to recognise it
+    address: Mapped[str | None]
+    user_agent: Mapped[str | None]
+    provider_id: Mapped[UUID | None]
+    provider_subject: Mapped[str | None]
+    provider_sid: Mapped[str | None]
+    id_token_enc: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class SignInAttempt(ControlTable):

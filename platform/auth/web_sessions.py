@@ -2,7 +2,7 @@
 
 import hmac
 import secrets
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
@@ -26,6 +26,8 @@ ABSOLUTE: Final = timedelta(hours=12)
 SEEN_INTERVAL: Final = timedelta(minutes=1)
 
 _BYTES: Final = 32
+#: As much of a user agent as is needed to recognise a device.
+_USER_AGENT: Final = 300
 _COOKIE_LENGTH: Final = 43  # 32 bytes in base64url
 
 
@@ -58,7 +60,23 @@ class VerifiedSession:
         return hmac.compare_digest(self.csrf_token.encode(), given.encode())
 
 
-async def open_session(session: AsyncSession, account_id: UUID, *, clock: Clock = SYSTEM_CLOCK) -> OpenedSession:
+@dataclass(frozen=True, slots=True)
+class SignInBy:
+    """How and from where somebody signed in, as `model.WebSession` keeps it."""
+
+    method: str = "PASSWORD"
+    address: str | None = None
+    user_agent: str | None = None
+    provider_id: UUID | None = None
+    provider_subject: str | None = None
+    provider_sid: str | None = None
+    #: the provider's ID token, sealed
+    id_token_enc: bytes | None = None
+
+
+async def open_session(
+    session: AsyncSession, account_id: UUID, *, by: SignInBy = SignInBy(), clock: Clock = SYSTEM_CLOCK
+) -> OpenedSession:
     """A web session for an account that has just proved who it is.
 
     Raises:
@@ -81,6 +99,7 @@ async def open_session(session: AsyncSession, account_id: UUID, *, clock: Clock 
             last_seen_at=now,
             idle_expires_at=now + IDLE,
             absolute_expires_at=opened.expires_at,
+            **asdict(replace(by, user_agent=by.user_agent[:_USER_AGENT] if by.user_agent else None)),
         )
     )
     return opened

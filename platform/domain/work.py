@@ -23,6 +23,7 @@ from ..tenancy.crypto import ContactCipher
 from ..tenancy.engines import Engines
 from ..tenancy.ids import new_id
 from ..tenancy.queue import Job, enqueue
+from ..tenancy.sealing import Sealer
 from ..tenancy.server import Secrets
 from ..tenancy.session import ResolvedGroup, ResolvedStore, group_session, store_session
 from .events import SUBSCRIPTIONS
@@ -50,6 +51,12 @@ class Platform:
         """A group's key for contact data. It derives from the first master secret: rotating logins leaves data readable."""
         return ContactCipher(
             self.secrets.derive("contact data", version=min(self.secrets.master)), group_id, key_version
+        )
+
+    def sealer(self, group_id: UUID, purpose: str) -> Sealer:
+        """A group's key for secrets that must be read back, such as ``identity provider``."""
+        return Sealer(
+            lambda version: self.secrets.derive("sealed", version=version), self.secrets.version, group_id, purpose
         )
 
 

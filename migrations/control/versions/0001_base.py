@@ -114,6 +114,14 @@ CREATE TABLE control.schema_revision (
     CONSTRAINT pk_schema_revision PRIMARY KEY (tree),
     CONSTRAINT ck_schema_revision_tree CHECK (tree in ('control', 'tenant'))
 );
+CREATE TABLE control.seen_token_id (
+    issuer_key UUID NOT NULL,
+    jti_hash BYTEA NOT NULL,
+    expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_seen_token_id PRIMARY KEY (issuer_key, jti_hash),
+    CONSTRAINT ck_seen_token_id_jti_hash CHECK (length(jti_hash) = 32)
+);
+CREATE INDEX ix_seen_token_id_expires_at ON control.seen_token_id (expires_at);
 CREATE TABLE control.sign_in_attempt (
     name_hash BYTEA NOT NULL,
     address TEXT NOT NULL,
@@ -169,6 +177,30 @@ CREATE TABLE control.group_import (
     CONSTRAINT fk_group_import_group_id FOREIGN KEY(group_id) REFERENCES control.dealer_group (id)
 );
 CREATE INDEX ix_group_import_group_id ON control.group_import (group_id);
+CREATE TABLE control.identity_provider (
+    id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    code TEXT NOT NULL,
+    name TEXT NOT NULL,
+    issuer TEXT NOT NULL,
+    client_id TEXT NOT NULL,
+    client_secret_enc BYTEA,
+    scopes TEXT[] NOT NULL,
+    claim_names JSONB NOT NULL,
+    role_rules JSONB NOT NULL,
+    creates_accounts BOOLEAN DEFAULT false NOT NULL,
+    state TEXT DEFAULT 'DRAFT' NOT NULL,
+    version INTEGER DEFAULT 1 NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_identity_provider PRIMARY KEY (id),
+    CONSTRAINT uq_identity_provider_id_group_id UNIQUE (id, group_id),
+    CONSTRAINT uq_identity_provider_group_id_code UNIQUE (group_id, code),
+    CONSTRAINT ck_identity_provider_code CHECK (code ~ '^[a-z0-9][a-z0-9-]*$'),
+    CONSTRAINT ck_identity_provider_state CHECK (state in ('DRAFT', 'ACTIVE', 'DISABLED')),
+    CONSTRAINT fk_identity_provider_group_id FOREIGN KEY(group_id) REFERENCES control.dealer_group (id)
+);
+CREATE INDEX ix_identity_provider_group_id ON control.identity_provider (group_id);
 CREATE TABLE control.month_close (
     id UUID NOT NULL,
     group_id UUID NOT NULL,
@@ -304,6 +336,35 @@ CREATE TABLE control.config_setting (
     CONSTRAINT fk_config_setting_store_id FOREIGN KEY(store_id) REFERENCES control.store (id)
 );
 CREATE INDEX ix_config_setting_lookup ON control.config_setting (group_id, key, valid_from);
+CREATE TABLE control.email_domain (
+    id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    provider_id UUID NOT NULL,
+    domain TEXT NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    confirmed_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_email_domain PRIMARY KEY (id),
+    CONSTRAINT fk_email_domain_provider_id_group_id FOREIGN KEY(provider_id, group_id) REFERENCES control.identity_provider (id, group_id),
+    CONSTRAINT uq_email_domain_provider_id_domain UNIQUE (provider_id, domain),
+    CONSTRAINT ck_email_domain_domain CHECK (domain = lower(domain))
+);
+CREATE INDEX ix_email_domain_group_id ON control.email_domain (group_id);
+CREATE UNIQUE INDEX uq_email_domain_confirmed ON control.email_domain (domain) WHERE confirmed_at is not null;
+CREATE TABLE control.external_identity (
+    id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    provider_id UUID NOT NULL,
+    account_id UUID NOT NULL,
+    subject TEXT NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    last_seen_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_external_identity PRIMARY KEY (id),
+    CONSTRAINT fk_external_identity_provider_id_group_id FOREIGN KEY(provider_id, group_id) REFERENCES control.identity_provider (id, group_id),
+    CONSTRAINT fk_external_identity_account_id_group_id FOREIGN KEY(account_id, group_id) REFERENCES control.account (id, group_id),
+    CONSTRAINT uq_external_identity_provider_id_subject UNIQUE (provider_id, subject)
+);
+CREATE INDEX ix_external_identity_account_id ON control.external_identity (account_id);
+CREATE INDEX ix_external_identity_group_id ON control.external_identity (group_id);
 CREATE TABLE control.membership (
     id UUID NOT NULL,
     account_id UUID NOT NULL,
@@ -368,15 +429,25 @@ CREATE TABLE control.web_session (
     idle_expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
     absolute_expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
     revoked_at TIMESTAMP WITH TIME ZONE,
+    method TEXT DEFAULT 'PASSWORD' NOT NULL,
+    address TEXT,
+    user_agent TEXT,
+    provider_id UUID,
+    provider_subject TEXT,
+    provider_sid TEXT,
+    id_token_enc BYTEA,
     CONSTRAINT pk_web_session PRIMARY KEY (id),
     CONSTRAINT fk_web_session_account_id_group_id FOREIGN KEY(account_id, group_id) REFERENCES control.account (id, group_id),
     CONSTRAINT ck_web_session_secret_hash CHECK (length(secret_hash) = 32),
     CONSTRAINT ck_web_session_period CHECK (idle_expires_at <= absolute_expires_at),
+    CONSTRAINT ck_web_session_method CHECK (method in ('PASSWORD', 'PASSWORD_AND_CODE', 'PROVIDER')),
+    CONSTRAINT ck_web_session_provider CHECK ((method = 'PROVIDER') = (provider_id is not null)),
     CONSTRAINT uq_web_session_secret_hash UNIQUE (secret_hash)
 );
 CREATE INDEX ix_web_session_absolute_expires_at ON control.web_session (absolute_expires_at);
 CREATE INDEX ix_web_session_account_id ON control.web_session (account_id);
 CREATE INDEX ix_web_session_group_id ON control.web_session (group_id);
+CREATE INDEX ix_web_session_provider ON control.web_session (provider_id, provider_sid) WHERE provider_id is not null;
 CREATE TABLE control.benchmark_share (
     id UUID NOT NULL,
     group_id UUID NOT NULL,
@@ -524,6 +595,40 @@ drop policy if exists select_by_group on control.dealer_group;
 create policy select_by_group on control.dealer_group for select to forecourt_group using (id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
 drop policy if exists select_by_control on control.dealer_group;
 create policy select_by_control on control.dealer_group for select to forecourt_control using (true);
+alter table control.email_domain enable row level security;
+revoke all on control.email_domain from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.email_domain to forecourt_group;
+grant insert (id, group_id, provider_id, domain, created_at) on control.email_domain to forecourt_group;
+grant delete on control.email_domain to forecourt_group;
+grant select on control.email_domain to forecourt_control;
+grant update (confirmed_at) on control.email_domain to forecourt_control;
+drop policy if exists select_by_group on control.email_domain;
+create policy select_by_group on control.email_domain for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.email_domain;
+create policy insert_by_group on control.email_domain for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists delete_by_group on control.email_domain;
+create policy delete_by_group on control.email_domain for delete to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists select_by_control on control.email_domain;
+create policy select_by_control on control.email_domain for select to forecourt_control using (true);
+drop policy if exists update_by_control on control.email_domain;
+create policy update_by_control on control.email_domain for update to forecourt_control using (true) with check (true);
+alter table control.external_identity enable row level security;
+revoke all on control.external_identity from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.external_identity to forecourt_group;
+grant insert on control.external_identity to forecourt_group;
+grant update (last_seen_at) on control.external_identity to forecourt_group;
+grant delete on control.external_identity to forecourt_group;
+grant select on control.external_identity to forecourt_control;
+drop policy if exists select_by_group on control.external_identity;
+create policy select_by_group on control.external_identity for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.external_identity;
+create policy insert_by_group on control.external_identity for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists update_by_group on control.external_identity;
+create policy update_by_group on control.external_identity for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists delete_by_group on control.external_identity;
+create policy delete_by_group on control.external_identity for delete to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists select_by_control on control.external_identity;
+create policy select_by_control on control.external_identity for select to forecourt_control using (true);
 alter table control.group_import enable row level security;
 revoke all on control.group_import from public, forecourt_tenant, forecourt_group, forecourt_control;
 grant select on control.group_import to forecourt_group;
@@ -532,6 +637,20 @@ drop policy if exists select_by_group on control.group_import;
 create policy select_by_group on control.group_import for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
 drop policy if exists insert_by_group on control.group_import;
 create policy insert_by_group on control.group_import for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+alter table control.identity_provider enable row level security;
+revoke all on control.identity_provider from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select (id, group_id, code, name, issuer, client_id, scopes, claim_names, role_rules, creates_accounts, state, version, created_at, updated_at) on control.identity_provider to forecourt_group;
+grant insert on control.identity_provider to forecourt_group;
+grant update (name, issuer, client_id, client_secret_enc, scopes, claim_names, role_rules, creates_accounts, state, version, updated_at) on control.identity_provider to forecourt_group;
+grant select on control.identity_provider to forecourt_control;
+drop policy if exists select_by_group on control.identity_provider;
+create policy select_by_group on control.identity_provider for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.identity_provider;
+create policy insert_by_group on control.identity_provider for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists update_by_group on control.identity_provider;
+create policy update_by_group on control.identity_provider for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists select_by_control on control.identity_provider;
+create policy select_by_control on control.identity_provider for select to forecourt_control using (true);
 alter table control.inbox enable row level security;
 revoke all on control.inbox from public, forecourt_tenant, forecourt_group, forecourt_control;
 grant select on control.inbox to forecourt_group;
@@ -612,6 +731,17 @@ drop policy if exists insert_by_group on control.scheme;
 create policy insert_by_group on control.scheme for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
 drop policy if exists update_by_group on control.scheme;
 create policy update_by_group on control.scheme for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+alter table control.seen_token_id enable row level security;
+revoke all on control.seen_token_id from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.seen_token_id to forecourt_control;
+grant insert on control.seen_token_id to forecourt_control;
+grant delete on control.seen_token_id to forecourt_control;
+drop policy if exists select_by_control on control.seen_token_id;
+create policy select_by_control on control.seen_token_id for select to forecourt_control using (true);
+drop policy if exists insert_by_control on control.seen_token_id;
+create policy insert_by_control on control.seen_token_id for insert to forecourt_control with check (true);
+drop policy if exists delete_by_control on control.seen_token_id;
+create policy delete_by_control on control.seen_token_id for delete to forecourt_control using (true);
 alter table control.sign_in_attempt enable row level security;
 revoke all on control.sign_in_attempt from public, forecourt_tenant, forecourt_group, forecourt_control;
 grant select on control.sign_in_attempt to forecourt_control;

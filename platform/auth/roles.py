@@ -31,6 +31,7 @@ PERMISSIONS: Mapping[str, str] = MappingProxyType(
     {
         "accounts:account:manage": "create accounts, give and take memberships",
         "accounts:account:read": "list the group's accounts and memberships",
+        "audit:chain:verify": "ask for a check of the audit's chains",
         "audit:event:read": "read the audit",
         "benchmark:result:read": "read the group's benchmark with the stores' names",
         "benchmark:share:read": "read the own store's place and the anonymous distribution",
@@ -217,6 +218,7 @@ ROLES: Mapping[str, Mapping[str, Scope]] = MappingProxyType(
         },
         "HQ_DIRECTOR": _HQ
         | {
+            "audit:chain:verify": _GROUP,
             "audit:event:read": _GROUP,
             "evaluation:month:close": _GROUP,
             "evaluation:scheme:approve": _GROUP,
@@ -233,6 +235,7 @@ ROLES: Mapping[str, Mapping[str, Scope]] = MappingProxyType(
         },
         "INTERNAL_AUDIT": {
             "accounts:account:read": _GROUP,
+            "audit:chain:verify": _GROUP,
             "audit:event:read": _STORE,
             "evaluation:kpi:read": _STORE,
             "evaluation:ledger:read": _STORE,

@@ -6,6 +6,7 @@ from functools import lru_cache
 from ..domain.entities import ENTITIES
 from . import (
     accounts,
+    audit,
     benchmark,
     care,
     complaints,
@@ -41,6 +42,7 @@ def api_schema() -> ApiSchema:
         Parts(
             group=(
                 accounts.GroupAccounts,
+                audit.GroupAudit,
                 benchmark.GroupBenchmarks,
                 jobs.GroupJobs,
                 settings.GroupSettings,
@@ -49,6 +51,7 @@ def api_schema() -> ApiSchema:
             store=(benchmark.StoreBenchmarks,),
             mutations=(
                 *accounts.MUTATIONS,
+                *audit.MUTATIONS,
                 *benchmark.MUTATIONS,
                 *care.MUTATIONS,
                 *complaints.MUTATIONS,

@@ -211,6 +211,7 @@ async def compare(work: GroupWork, close_id: UUID) -> Sequence[BenchmarkRun]:
         result = benchmark(kpi, close.month, work.group.code, counts, missing)
         runs.append(await _publish(work, close, result, {**cohort, **await _ids(work, missing)}))
     close.state, close.finished_at = "DONE", work.now
+    work.enqueue("audit.anchor", dedupe_key=f"audit:anchor:{close.id}")
     work.audit("benchmark.publish", "MonthClose", close.id, after={"month": close.month, "stores": len(cohort)})
     return runs
 

@@ -111,6 +111,7 @@ def _work(chosen: Settings, *, threads: int, queues: set[str] | None) -> int:
     server = without_owner(open_server(chosen))
     check_start(server, chosen)
     platform = Platform(Engines(server, chosen, application="forecourt worker"))
+    run(put_installation_schedules(server, chosen))
     with worker_broker(server, chosen) as (broker, metrics):
         return run_worker(broker, register_jobs(platform), threads=threads, queues=queues, metrics=metrics)
 

@@ -60,9 +60,7 @@ class ClientType:
     created_at: datetime = strawberry.field(description="When it was made 创建时间.")
     created_by: str = strawberry.field(description="Key of the account that made it 创建人.")
     expires_at: datetime | None = strawberry.field(description="When it ends; null: for good 到期时间.")
-    last_used_at: datetime | None = strawberry.field(
-        description="When it last got a token, to some minutes 最近使用."
-    )
+    last_used_at: datetime | None = strawberry.field(description="When it last got a token, to some minutes 最近使用.")
 
 
 @strawberry.type(name="OAuthClientEdge", description="A client in a list.")
@@ -92,7 +90,10 @@ def _client(context: Context, info: ClientInfo) -> ClientType:
     return ClientType(
         id=strawberry.ID(context.id_of_group(CLIENT, info.id)),
         stores=[strawberry.ID(ids.store_id(store)) for store in info.stores],
-        secrets=[ClientSecretType(item.created_at, item.expires_at, item.last_used_at) for item in info.secrets],
+        secrets=[
+            ClientSecretType(created_at=one.created_at, expires_at=one.expires_at, last_used_at=one.last_used_at)
+            for one in info.secrets
+        ],
         keys=[str(jwk.get("kid", "")) for jwk in (info.jwks or {}).get("keys", [])],
         **{name: getattr(info, name) for name in names + moments},
     )

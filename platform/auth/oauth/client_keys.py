@@ -26,7 +26,11 @@ def chosen_keys(keys: Any) -> dict[str, Any]:
     Raises:
         Invalid: they are no key set, or have a private part, or one is too weak or of a kind we do not check with.
     """
-    if not isinstance(keys, Mapping) or not isinstance(keys.get("keys"), list) or not 1 <= len(keys["keys"]) <= MOST_KEYS:
+    if (
+        not isinstance(keys, Mapping)
+        or not isinstance(keys.get("keys"), list)
+        or not 1 <= len(keys["keys"]) <= MOST_KEYS
+    ):
         raise Invalid(f"a key set has 'keys', 1 to {MOST_KEYS}", path=("jwks",))
     if len(json.dumps(keys, default=str)) > LONGEST:
         raise Invalid("too large for a key set", path=("jwks",))

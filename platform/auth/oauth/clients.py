@@ -28,7 +28,7 @@ MANAGE: Final = "accounts:client:manage"
 READ: Final = "accounts:account:read"
 
 #: What a scanner of source code can find: a client's name begins with one, its secret with the other.
-CLIENT_PREFIX, SECRET_PREFIX = "fci_", "fcs_"  # noqa: S105  (the secret follows it)
+CLIENT_PREFIX, SECRET_PREFIX = "fci_", "fcs_"
 MOST_STORES: Final = 1000
 #: How long an old secret may stay beside a new one.
 LONGEST_OVERLAP: Final = timedelta(days=30)

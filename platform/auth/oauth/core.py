@@ -38,7 +38,7 @@ from .keys import SigningKey
 from .model import PRIVATE_KEY_JWT, SECRET_BASIC
 from .scopes import narrowed
 
-TOKEN, REVOKE, INTROSPECT = "token", "revocation", "introspection"  # noqa: S105  (names of endpoints)
+TOKEN, REVOKE, INTROSPECT = "token", "revocation", "introspection"
 ASSERTION_TYPE: Final = JWTBearerClientAssertion.CLIENT_ASSERTION_TYPE
 _METHODS: Final = [SECRET_BASIC, PRIVATE_KEY_JWT]
 _LONGEST_BASIC: Final = 1000
@@ -155,13 +155,18 @@ def _check_form(form: Form, endpoint: str) -> None:
 
 class _Payload(OAuth2Payload):  # type: ignore[misc]  # Authlib has no types
     def __init__(self, form: Form) -> None:
-        self.data = {name: value for name, value in form.fields if value}
-        self.datalist = defaultdict(list)
+        self._lists: defaultdict[str, list[str]] = defaultdict(list)
         for name, value in form.fields:
-            self.datalist[name].append(value)
+            if value:
+                self._lists[name].append(value)
 
-    data: dict[str, str] = {}
-    datalist: defaultdict[str, list[str]] = defaultdict(list)
+    @property
+    def data(self) -> dict[str, str]:
+        return {name: values[0] for name, values in self._lists.items()}
+
+    @property
+    def datalist(self) -> defaultdict[str, list[str]]:
+        return self._lists
 
 
 class _Request(OAuth2Request):  # type: ignore[misc]  # Authlib has no types

@@ -173,9 +173,10 @@ async def tend_keys(session: AsyncSession, seal: Sealer, *, clock: Clock = SYSTE
     active, following = rows.get("ACTIVE"), rows.get("NEXT")
     if active is None or following is None:
         await make_first_keys(session, seal, clock=clock)
-    elif active.active_from is not None and active.active_from <= now - PERIOD:
-        if following.created_at <= now - PUBLISHED_BEFORE:
-            await rotate_keys(session, seal, clock=clock)
+        return
+    old = active.active_from is not None and active.active_from <= now - PERIOD
+    if old and following.created_at <= now - PUBLISHED_BEFORE:
+        await rotate_keys(session, seal, clock=clock)
 
 
 async def _locked(session: AsyncSession) -> list[OAuthSigningKey]:

@@ -42,6 +42,8 @@ from .scopes import FOR_PROGRAMS
 USE_INTERVAL: Final = timedelta(minutes=5)
 #: Signatures at once in one process; more wait.
 AT_ONCE: Final = 4
+#: After a failure to fetch keys, their address is left alone for so long.
+FAILURE_KEPT: Final = timedelta(seconds=30)
 _MOST_SECRETS: Final = 10
 
 #: Fetches the JSON at an address that a group named, guarded; raises a `ForecourtError`.
@@ -144,13 +146,7 @@ class AuthorizationService:
         return claims
 
     async def _fetch(self, address: str) -> KeySet | None:
-        if self._fetched is None:
-            return None
-        try:
-            return await self._fetched.get(address, self._clock.now())
-        except ForecourtError as error:
-            _log.warning("a client's keys cannot be fetched", reason=error.code)
-            return None
+        return None if self._fetched is None else await self._fetched.get(address, self._clock.now())
 
     async def _use_up(self, outcome: Outcome, client: KnownClient, now: datetime, *, note: bool) -> Outcome:
         """Write down what proved the client; an assertion that was used before proves nothing, whatever it came to."""
@@ -160,13 +156,13 @@ class AuthorizationService:
             if not note:
                 return outcome
             stale = or_(OAuthClient.last_used_at.is_(None), OAuthClient.last_used_at <= now - USE_INTERVAL)
-            await session.execute(update(OAuthClient).where(OAuthClient.id == client.id, stale).values(last_used_at=now))
+            await session.execute(
+                update(OAuthClient).where(OAuthClient.id == client.id, stale).values(last_used_at=now)
+            )
             if outcome.secret_id is not None:
                 item = OAuthClientSecret
                 stale = or_(item.last_used_at.is_(None), item.last_used_at <= now - USE_INTERVAL)
-                await session.execute(
-                    update(item).where(item.id == outcome.secret_id, stale).values(last_used_at=now)
-                )
+                await session.execute(update(item).where(item.id == outcome.secret_id, stale).values(last_used_at=now))
         return outcome
 
 
@@ -231,20 +227,34 @@ async def forget_ended(session: AsyncSession, *, clock: Clock = SYSTEM_CLOCK) ->
 
 
 class FetchedKeys:
-    """Key sets of clients that publish them, kept for as long as ours may be cached. The least recent are forgotten."""
+    """Key sets of clients that publish them, kept for as long as ours may be cached. The least recent are forgotten.
+
+    A failure is kept too, for a short time: nobody makes us ask an address again and again by naming a client.
+    """
 
     def __init__(self, fetch: FetchKeys, *, size: int = 1000, ttl: timedelta = CACHED) -> None:
         self._fetch, self._size, self._ttl = fetch, size, ttl
         self._kept: dict[str, tuple[KeySet | None, datetime]] = {}
+        self._asking: dict[str, asyncio.Task[KeySet | None]] = {}
 
     async def get(self, address: str, now: datetime) -> KeySet | None:
-        """The keys at an address. Raises whatever the guarded client raises."""
-        kept = self._kept.get(address)
-        if kept is not None and timedelta(0) <= now - kept[1] < self._ttl:
-            return kept[0]
-        found = key_set(await self._fetch(address))
+        """The keys at an address; None when there are none, or they cannot be fetched now. Asked once at a time."""
+        found, until = self._kept.get(address, (None, now))
+        if now < until <= now + self._ttl:
+            return found
+        if address not in self._asking:
+            self._asking[address] = asyncio.create_task(self._ask(address))
+            self._asking[address].add_done_callback(lambda _: self._asking.pop(address, None))
+        found = await asyncio.shield(self._asking[address])
         self._kept.pop(address, None)
-        self._kept[address] = (found, now)
+        self._kept[address] = (found, now + (self._ttl if found is not None else FAILURE_KEPT))
         while len(self._kept) > self._size:
             del self._kept[next(iter(self._kept))]
         return found
+
+    async def _ask(self, address: str) -> KeySet | None:
+        try:
+            return key_set(await self._fetch(address))
+        except ForecourtError as error:
+            _log.warning("a client's keys cannot be fetched", reason=error.code)
+            return None

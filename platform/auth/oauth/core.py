@@ -287,7 +287,7 @@ class _Grant(ClientCredentialsGrant):  # type: ignore[misc]  # Authlib has no ty
 
     def validate_token_request(self) -> None:
         super().validate_token_request()
-        for resource in self.request.payload.datalist["resource"]:
+        for resource in self.request.payload.datalist.get("resource", ()):
             if resource != self.server.facts.issuer.audience:
                 raise OAuth2Error("The only resource is the API.", error="invalid_target")
 

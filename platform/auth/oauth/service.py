@@ -243,18 +243,18 @@ class FetchedKeys:
         if now < until <= now + self._ttl:
             return found
         if address not in self._asking:
-            self._asking[address] = asyncio.create_task(self._ask(address))
+            self._asking[address] = asyncio.create_task(self._ask(address, now))
             self._asking[address].add_done_callback(lambda _: self._asking.pop(address, None))
-        found = await asyncio.shield(self._asking[address])
+        return await asyncio.shield(self._asking[address])
+
+    async def _ask(self, address: str, now: datetime) -> KeySet | None:
+        found: KeySet | None = None
+        try:
+            found = key_set(await self._fetch(address))
+        except ForecourtError as error:
+            _log.warning("a client's keys cannot be fetched", reason=error.code)
         self._kept.pop(address, None)
         self._kept[address] = (found, now + (self._ttl if found is not None else FAILURE_KEPT))
         while len(self._kept) > self._size:
             del self._kept[next(iter(self._kept))]
         return found
-
-    async def _ask(self, address: str) -> KeySet | None:
-        try:
-            return key_set(await self._fetch(address))
-        except ForecourtError as error:
-            _log.warning("a client's keys cannot be fetched", reason=error.code)
-            return None

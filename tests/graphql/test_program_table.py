@@ -15,7 +15,7 @@ from forecourt.auth.actor import Actor
 from forecourt.auth.oauth.access import AccessClaims
 from forecourt.auth.oauth.clients import MANAGE
 from forecourt.auth.oauth.programs import actor_of
-from forecourt.auth.oauth.scopes import FOR_PROGRAMS
+from forecourt.auth.oauth.scopes import FOR_PROGRAMS, OF_GROUP
 from forecourt.auth.roles import PERMISSIONS
 from forecourt.domain.clients import actions
 from forecourt.domain.work import open_group_work
@@ -49,7 +49,8 @@ NEVER = {
     "surveys:template:write",
     "tenancy:setting:write",
 }
-asker = pytest.mark.parametrize(("scope", "at"), [(scope, at) for scope in sorted(FOR_PROGRAMS) for at in ("a1", None)])
+ASKERS = [(scope, at) for scope in sorted(FOR_PROGRAMS) for at in ("a1", None) if at is None or scope not in OF_GROUP]
+asker = pytest.mark.parametrize(("scope", "at"), ASKERS)
 TOGETHER = 8
 
 
@@ -101,6 +102,12 @@ async def test_a_scope_that_is_not_for_programs(live_api: LiveApi, scope: str) -
     for at in (None, live_api.store("a1").id):
         assert not actor.can(scope, at)
         assert actor.can("tenancy:group:read", at)
+
+
+async def test_a_scope_of_the_whole_group_is_not_for_some_stores(live_api: LiveApi) -> None:
+    for scope in OF_GROUP:
+        with pytest.raises(Invalid):
+            await program(live_api, [scope], "a1", "a2")
 
 
 @asker
@@ -167,7 +174,7 @@ async def test_mutations(live_api: LiveApi, scope: str, at: str | None) -> None:
 
 @pytest.mark.parametrize("code", ["a2", "b1"])
 async def test_every_scope_changes_nothing_at_a_store_that_is_not_listed(live_api: LiveApi, code: str) -> None:
-    actor = await program(live_api, sorted(FOR_PROGRAMS), "a1")
+    actor = await program(live_api, sorted(FOR_PROGRAMS - OF_GROUP), "a1")
     of_stores = {name: needs for name, needs in MUTATIONS.items() if needs.place == STORE}
     group = live_api.world.groups[code[0]]
     for document, variables, names in together(live_api, of_stores, Samples(live_api.store(code).id, group.id)):
@@ -190,7 +197,7 @@ async def test_a_program_manages_neither_accounts_nor_programs(live_api: LiveApi
     }
     assert len(managing) >= 13
     for stores in ((), ("a1",)):
-        actor = await program(live_api, sorted(FOR_PROGRAMS), *stores)
+        actor = await program(live_api, sorted(FOR_PROGRAMS - OF_GROUP), *stores)
         for document, variables, names in together(live_api, managing, samples):
             assert codes(await live_api.run(actor, document, variables)) == {(name,): "FORBIDDEN" for name in names}
         for name in ("issueToken", "revokeToken"):

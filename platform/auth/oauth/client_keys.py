@@ -1,5 +1,6 @@
 """Public keys of clients (RFC 7517): what is accepted when somebody registers them, and reading them for a check."""
 
+import base64
 import json
 from collections.abc import Mapping
 from typing import Any, Final
@@ -80,8 +81,12 @@ def _problem(jwk: Any) -> str | None:
     try:
         match jwk.get("kty"):
             case "RSA":
-                bits = RSAKey.import_key(dict(jwk)).raw_value.key_size
-                return None if _RSA_BITS[0] <= bits <= _RSA_BITS[1] else "an RSA key has 2048 to 4096 bits"
+                # Measured before it is read: reading or checking with a huge one is work, and joserfc warns of a small one.
+                bits = int.from_bytes(base64.urlsafe_b64decode(jwk["n"] + "==")).bit_length()
+                if not _RSA_BITS[0] <= bits <= _RSA_BITS[1]:
+                    return "an RSA key has 2048 to 4096 bits"
+                _ = RSAKey.import_key(dict(jwk)).raw_value
+                return None
             case "EC" if jwk.get("crv") in _CURVES:
                 _ = ECKey.import_key(dict(jwk)).raw_value
                 return None

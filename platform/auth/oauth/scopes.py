@@ -49,17 +49,19 @@ FOR_PROGRAMS: Final = frozenset(
     }
 )
 
-MOST_SCOPES: Final = len(FOR_PROGRAMS)
+#: Of these, the ones that are of the whole group: they say something of every store, so a client must see all of them.
+OF_GROUP: Final = frozenset({"benchmark:result:read", "jobs:dead:read"})
+
 _LONGEST: Final = 4000
 #: scope-token of RFC 6749 §3.3, in the form our permissions have
 _TOKENS: Final = re.compile(r"[a-z_]+:[a-z_]+:[a-z_]+( [a-z_]+:[a-z_]+:[a-z_]+)*")
 
 
-def chosen_scopes(names: list[str]) -> list[str]:
-    """The scopes of a new or changed client, sorted, each once.
+def chosen_scopes(names: list[str], *, of_group: bool) -> list[str]:
+    """The scopes of a new or changed client, sorted, each once; ``of_group``: it sees every store.
 
     Raises:
-        Invalid: none at all, or one that no program may hold.
+        Invalid: none at all, or one that no program may hold, or no program of some stores.
     """
     kept = sorted(set(names))
     if not kept:
@@ -67,6 +69,8 @@ def chosen_scopes(names: list[str]) -> list[str]:
     for name in kept:
         if name not in FOR_PROGRAMS:
             raise Invalid("no program may hold this scope", path=("scopes",), scope=name[:100])
+        if name in OF_GROUP and not of_group:
+            raise Invalid("this scope is of the whole group: leave out the stores", path=("scopes",), scope=name)
     return kept
 
 

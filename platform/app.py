@@ -14,7 +14,7 @@ from starlette.routing import Route
 from .auth.actor import Actor
 from .auth.identify import identify
 from .auth.resolve import visible_stores
-from .composition import open_platform
+from .composition import authorization_service, open_platform
 from .desk import StaffDesk
 from .domain.entities import ENTITIES
 from .domain.work import Platform
@@ -36,6 +36,7 @@ from .tenancy.session import (
     resolve_group,
     store_session,
 )
+from .web.oauth import OAuthPages
 from .web.routes import error_handlers
 from .web.routes import routes as staff_routes
 from .web.survey import SurveyPages
@@ -49,6 +50,7 @@ def build_app(server: Server, settings: Settings) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with open_platform(server, settings, application="forecourt api") as platform:
             app.state.platform = platform
+            app.state.authorization = authorization_service(platform)
             yield
 
     surveys = SurveyPages(PlatformDesk(lambda: app.state.platform))
@@ -59,6 +61,7 @@ def build_app(server: Server, settings: Settings) -> Starlette:
         Route("/readyz", readyz),
         Route("/metrics", metrics),
         Route("/graphql", Endpoint(api_schema(), bearer_context, uploads=True)),
+        *OAuthPages(lambda: app.state.authorization).routes(),
         *staff_routes(desk),
     ]
     app = Starlette(
@@ -78,7 +81,12 @@ async def bearer_context(request: Request) -> Context:
     """
     platform: Platform = request.app.state.platform
     async with control_session(platform.engines) as session:
-        actor = await identify(session, request.headers.get("authorization"), clock=platform.clock)
+        actor = await identify(
+            session,
+            request.headers.get("authorization"),
+            clock=platform.clock,
+            programs=request.app.state.authorization.programs,
+        )
         group = await resolve_group(session, actor.group_id)
     request_id = getattr(request.state, "request_id", "")
     return operation_context(platform, actor, group, language=_language(request, actor), request_id=request_id)

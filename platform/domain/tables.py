@@ -1,6 +1,7 @@
 """Every table of Forecourt, imported so that the metadata of `tenancy/base.py` is whole (migrations, provisioning)."""
 
 from ..auth import model as _auth
+from ..auth.oauth import model as _oauth
 from ..auth.oidc import model as _oidc
 from ..tenancy import control as _control
 from ..tenancy import queue_tables as _queue
@@ -27,6 +28,7 @@ MODULES = (
     _evaluation,
     _feed,
     _interchange,
+    _oauth,
     _oidc,
     _people,
     _sales,

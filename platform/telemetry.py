@@ -274,6 +274,12 @@ JOB_DELAY = Histogram(
     buckets=_SLOW,
 )
 JOBS_WAITING = Gauge("forecourt_jobs_waiting", "Jobs that are due and not begun.", ("queue",), registry=REGISTRY)
+AUDIT_CHECKS = Counter(
+    "forecourt_audit_checks",
+    "Checks of audit chains by outcome (ok, broken). Alert on any broken one.",
+    ("outcome",),
+    registry=REGISTRY,
+)
 JOBS_DEAD = Gauge("forecourt_jobs_dead", "Jobs that failed for good.", ("queue",), registry=REGISTRY)
 
 

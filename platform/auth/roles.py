@@ -32,6 +32,7 @@ PERMISSIONS: Mapping[str, str] = MappingProxyType(
         "accounts:account:manage": "create accounts, give and take memberships",
         "accounts:account:read": "list the group's accounts and memberships",
         "accounts:client:manage": "register programs of third parties, their stores, scopes and secrets",
+        "audit:chain:verify": "ask for a check of the audit's chains",
         "audit:event:read": "read the audit",
         "benchmark:result:read": "read the group's benchmark with the stores' names",
         "benchmark:share:read": "read the own store's place and the anonymous distribution",
@@ -218,6 +219,7 @@ ROLES: Mapping[str, Mapping[str, Scope]] = MappingProxyType(
         },
         "HQ_DIRECTOR": _HQ
         | {
+            "audit:chain:verify": _GROUP,
             "audit:event:read": _GROUP,
             "evaluation:month:close": _GROUP,
             "evaluation:scheme:approve": _GROUP,
@@ -235,6 +237,7 @@ ROLES: Mapping[str, Mapping[str, Scope]] = MappingProxyType(
         },
         "INTERNAL_AUDIT": {
             "accounts:account:read": _GROUP,
+            "audit:chain:verify": _GROUP,
             "audit:event:read": _STORE,
             "evaluation:kpi:read": _STORE,
             "evaluation:ledger:read": _STORE,

@@ -6,7 +6,7 @@ import typer
 
 from ..settings import settings
 from ..telemetry import configure_logs
-from . import clients, demo, exchange, jobs, people, schema, server, stores
+from . import audit, clients, demo, exchange, jobs, people, schema, server, stores
 
 app = typer.Typer(
     name="forecourt",
@@ -31,6 +31,7 @@ app.add_typer(clients.app, name="clients")
 app.add_typer(clients.oauth, name="oauth")
 app.add_typer(schema.app, name="schema")
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(audit.app, name="audit")
 
 
 @app.callback()

@@ -6,6 +6,7 @@ from functools import lru_cache
 from ..domain.entities import ENTITIES
 from . import (
     accounts,
+    audit,
     benchmark,
     care,
     clients,
@@ -42,6 +43,7 @@ def api_schema() -> ApiSchema:
         Parts(
             group=(
                 accounts.GroupAccounts,
+                audit.GroupAudit,
                 benchmark.GroupBenchmarks,
                 clients.GroupClients,
                 jobs.GroupJobs,
@@ -51,6 +53,7 @@ def api_schema() -> ApiSchema:
             store=(benchmark.StoreBenchmarks,),
             mutations=(
                 *accounts.MUTATIONS,
+                *audit.MUTATIONS,
                 *benchmark.MUTATIONS,
                 *care.MUTATIONS,
                 *clients.MUTATIONS,

@@ -185,6 +185,7 @@ MUTATIONS: Mapping[str, Needs] = {
         lambda s: {"key": "no.such.key", "value": 1, "validFrom": "2026-09-01", "storeId": s.store},
     ),
     "submitSurveyTemplate": for_group("surveys:template:write", lambda s: {"id": s.own("SurveyTemplate")}),
+    "verifyAudit": for_group("audit:chain:verify", lambda _: {"reason": " "}),
     "voidResponse": at_store(_RULING, lambda s: {"id": s.row("Response"), **_WHY}),
     "writeScheme": for_group("evaluation:scheme:write", lambda _: {"body": {}}),
 }
@@ -206,6 +207,8 @@ ROOT_FIELDS: Mapping[str, Needs] = {
 
 GROUP_FIELDS: Mapping[str, Needs] = {
     "accounts": reading(GROUP, "accounts:account:read"),
+    "auditEvents": reading(GROUP, "audit:event:read"),
+    "auditVerifications": reading(GROUP, "audit:event:read"),
     "benchmark": reading(GROUP, "benchmark:result:read", arguments='(month: "2026-09", kpi: "S01")'),
     "clients": reading(GROUP, "accounts:account:read"),
     "code": OPEN,

@@ -13,9 +13,26 @@ def upgrade() -> None:
 
 SCHEMA = r"""
 create schema control;
+CREATE TABLE control.audit_anchor (
+    id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    store_id UUID,
+    run_id UUID NOT NULL,
+    seq BIGINT NOT NULL,
+    hash BYTEA NOT NULL,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_audit_anchor PRIMARY KEY (id)
+);
+CREATE INDEX ix_audit_anchor_chain ON control.audit_anchor (group_id, store_id, seq);
+CREATE INDEX ix_audit_anchor_run ON control.audit_anchor (run_id);
 CREATE TABLE control.audit_event (
     id UUID NOT NULL,
     group_id UUID NOT NULL,
+    seq BIGINT NOT NULL,
+    format INTEGER NOT NULL,
+    key_version INTEGER NOT NULL,
+    prev_hash BYTEA NOT NULL,
+    hash BYTEA NOT NULL,
     at TIMESTAMP WITH TIME ZONE NOT NULL,
     actor TEXT NOT NULL,
     actor_name TEXT NOT NULL,
@@ -26,9 +43,31 @@ CREATE TABLE control.audit_event (
     before JSONB,
     after JSONB,
     request_id TEXT,
+    session_id UUID,
     CONSTRAINT pk_audit_event PRIMARY KEY (id)
 );
 CREATE INDEX ix_group_audit_event_at ON control.audit_event (group_id, at);
+CREATE INDEX ix_group_audit_event_entity ON control.audit_event (group_id, entity_id);
+CREATE UNIQUE INDEX ix_group_audit_event_seq ON control.audit_event (group_id, seq);
+CREATE TABLE control.audit_head (
+    group_id UUID NOT NULL,
+    seq BIGINT NOT NULL,
+    hash BYTEA NOT NULL,
+    CONSTRAINT pk_audit_head PRIMARY KEY (group_id)
+);
+CREATE TABLE control.audit_verification (
+    id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    store_id UUID,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    rows BIGINT NOT NULL,
+    last_seq BIGINT NOT NULL,
+    first_bad BIGINT,
+    fault_count INTEGER NOT NULL,
+    faults JSONB NOT NULL,
+    CONSTRAINT pk_audit_verification PRIMARY KEY (id)
+);
+CREATE INDEX ix_audit_verification_chain ON control.audit_verification (group_id, store_id, at);
 CREATE TABLE control.dead_job (
     id UUID DEFAULT gen_random_uuid() NOT NULL,
     job_id UUID NOT NULL,
@@ -602,6 +641,14 @@ drop policy if exists select_by_control on control.account;
 create policy select_by_control on control.account for select to forecourt_control using (true);
 drop policy if exists update_by_control on control.account;
 create policy update_by_control on control.account for update to forecourt_control using (true) with check (true);
+alter table control.audit_anchor enable row level security;
+revoke all on control.audit_anchor from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.audit_anchor to forecourt_group;
+grant insert on control.audit_anchor to forecourt_group;
+drop policy if exists select_by_group on control.audit_anchor;
+create policy select_by_group on control.audit_anchor for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.audit_anchor;
+create policy insert_by_group on control.audit_anchor for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
 alter table control.audit_event enable row level security;
 revoke all on control.audit_event from public, forecourt_tenant, forecourt_group, forecourt_control;
 grant select on control.audit_event to forecourt_group;
@@ -610,6 +657,25 @@ drop policy if exists select_by_group on control.audit_event;
 create policy select_by_group on control.audit_event for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
 drop policy if exists insert_by_group on control.audit_event;
 create policy insert_by_group on control.audit_event for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+alter table control.audit_head enable row level security;
+revoke all on control.audit_head from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.audit_head to forecourt_group;
+grant insert on control.audit_head to forecourt_group;
+grant update (seq, hash) on control.audit_head to forecourt_group;
+drop policy if exists select_by_group on control.audit_head;
+create policy select_by_group on control.audit_head for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.audit_head;
+create policy insert_by_group on control.audit_head for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists update_by_group on control.audit_head;
+create policy update_by_group on control.audit_head for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+alter table control.audit_verification enable row level security;
+revoke all on control.audit_verification from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.audit_verification to forecourt_group;
+grant insert on control.audit_verification to forecourt_group;
+drop policy if exists select_by_group on control.audit_verification;
+create policy select_by_group on control.audit_verification for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.audit_verification;
+create policy insert_by_group on control.audit_verification for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
 alter table control.benchmark_run enable row level security;
 revoke all on control.benchmark_run from public, forecourt_tenant, forecourt_group, forecourt_control;
 grant select on control.benchmark_run to forecourt_group;

@@ -56,7 +56,7 @@ FAILED: Final = "Client authentication failed."
 class Form:
     """A request as it came: the Authorization header, and the fields of the form in their order."""
 
-    authorization: str | None
+    authorization: str | None = field(repr=False)
     fields: Sequence[tuple[str, str]] = field(repr=False)
 
     def one(self, name: str) -> str | None:

@@ -20,7 +20,6 @@ FOR_PROGRAMS: Final = frozenset(
         "audit:event:read",
         "benchmark:result:read",
         "benchmark:share:read",
-        "care:call:log",
         "care:call:read",
         "care:task:read",
         "complaints:complaint:file",

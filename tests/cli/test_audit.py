@@ -10,14 +10,25 @@ from typing import Any
 
 import psycopg
 import pytest
+from typer.testing import CliRunner, Result
 
-from forecourt.settings import Settings
+from forecourt.cli import main
+from forecourt.cli.main import app
+from forecourt.settings import settings
 from forecourt.tenancy import embedded
 from forecourt.tenancy.names import store_schema
 from forecourt.tenancy.provision import create_group, owner_connection
 from forecourt.tenancy.server import Server
-from tests.cli.test_month import Shell
 from tests.conftest import make_database
+
+
+class Shell:
+    """Runs `forecourt` in this process: a new one for each of so many commands would take minutes."""
+
+    def run(self, *arguments: str, code: int = 0) -> Result:
+        done = CliRunner().invoke(app, list(arguments))
+        assert done.exit_code == code, (arguments, done.output, done.exception)
+        return done
 
 
 class Office:
@@ -46,16 +57,22 @@ class Office:
 def office() -> Iterator[Office]:
     home = Path(tempfile.mkdtemp(prefix="fc-audit-"))
     home.chmod(0o755)
+    patch = pytest.MonkeyPatch()
     try:
         database = make_database(home)
         with owner_connection(database.server) as connection:
             create_group(connection, database.server.secrets, code="G", name="Group", time_zone="Asia/Shanghai")
-        made = Office(database.server, Shell(home))
+        patch.setenv("FORECOURT_HOME", str(home))
+        # Logs of a command are the process's; here they would be those of every test that follows.
+        patch.setattr(main, "configure_logs", lambda level: None)
+        settings.cache_clear()
+        made = Office(database.server, Shell())
         for code in ("N1", "N2"):
             made.shell.run("store", "provision", code, "--group", "G", "--name", code, "--brand", "HX")
-        assert Settings(home=home).home == home
         yield made
     finally:
+        patch.undo()
+        settings.cache_clear()
         embedded.destroy(home)
         shutil.rmtree(home, ignore_errors=True)
 

@@ -1,7 +1,8 @@
 """From a request to an `Actor`: the account behind a bearer token or a web session, its group and its valid memberships.
 
 Verified tokens are kept in the process for at most `TTL`, so what is revoked, disabled or taken away is gone everywhere
-within five seconds, and a token never outlives its expiry.
+within five seconds, and a token never outlives its expiry. `rights` tells it sooner: at the commit in the process that took it,
+by a notice in the others.
 """
 
 from collections import OrderedDict
@@ -35,6 +36,8 @@ class ActorCache:
         self._size = size
         self._ttl = ttl
         self._kept: OrderedDict[bytes, tuple[Actor, datetime, datetime]] = OrderedDict()
+        #: counts how often everything was forgotten
+        self.generation = 0
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -51,15 +54,23 @@ class ActorCache:
         self._kept.move_to_end(key)
         return actor
 
-    def put(self, key: bytes, actor: Actor, *, looked_up_at: datetime, expires_at: datetime) -> None:
-        """Keep it from the moment *before* the look-up, so that a revocation during it is not missed for longer."""
+    def put(
+        self, key: bytes, actor: Actor, *, looked_up_at: datetime, expires_at: datetime, generation: int | None = None
+    ) -> None:
+        """Keep it from the moment *before* the look-up, so that a revocation during it is not missed for longer.
+
+        `generation` is the cache's before the look-up: what was found before everything was forgotten is not kept.
+        """
+        if generation not in (None, self.generation):
+            return
         self._kept[key] = (actor, looked_up_at, min(expires_at, looked_up_at + self._ttl))
         self._kept.move_to_end(key)
         while len(self._kept) > self._size:
             self._kept.popitem(last=False)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget everything, and what is being looked up now."""
+        self.generation += 1
         self._kept.clear()
 
 
@@ -85,9 +96,10 @@ async def identify(
     cached = cache.get(key, now)
     if cached is not None:
         return cached
+    generation = cache.generation
     verified = await verify_token(session, clear, clock=clock)
     actor = await actor_for_account(session, verified.account_id, clock=clock)
-    cache.put(key, actor, looked_up_at=now, expires_at=verified.expires_at)
+    cache.put(key, actor, looked_up_at=now, expires_at=verified.expires_at, generation=generation)
     return actor
 
 

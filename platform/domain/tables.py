@@ -2,6 +2,7 @@
 
 from ..auth import model as _auth
 from ..auth.oidc import model as _oidc
+from ..auth.scim import model as _scim
 from ..tenancy import control as _control
 from ..tenancy import queue_tables as _queue
 from . import feed as _feed
@@ -30,6 +31,7 @@ MODULES = (
     _oidc,
     _people,
     _sales,
+    _scim,
     _surveys,
     _workshop,
 )

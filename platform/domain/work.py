@@ -15,6 +15,7 @@ from sqlalchemy import insert
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ..auth import rights
 from ..auth.actor import Actor
 from ..auth.roles import Scope
 from ..clock import SYSTEM_CLOCK, Clock
@@ -226,3 +227,4 @@ async def open_group_work(
         if work._audits:
             await session.execute(insert(GroupAuditEvent), [row | {"group_id": group.id} for row in work._audits])
         await enqueue(session, work.jobs)
+    rights.after_commit(session)

@@ -10,6 +10,7 @@ from . import (
     care,
     complaints,
     customers,
+    directory,
     evaluation,
     interchange,
     jobs,
@@ -25,7 +26,7 @@ from .schema import ApiSchema, Parts, build
 def _user_errors() -> Mapping[str, Saying]:
     """Codes of every feature. A code has one saying: what two features share stands in `errors.USER_ERRORS`."""
     found: dict[str, Saying] = {}
-    for feature in (accounts, care, complaints, customers, evaluation, settings, surveys, templates):
+    for feature in (accounts, care, complaints, customers, directory, evaluation, settings, surveys, templates):
         twice = found.keys() & feature.USER_ERRORS.keys()
         if twice:
             raise ValueError(f"two features say {', '.join(sorted(twice))}")
@@ -42,6 +43,7 @@ def api_schema() -> ApiSchema:
             group=(
                 accounts.GroupAccounts,
                 benchmark.GroupBenchmarks,
+                directory.GroupDirectory,
                 jobs.GroupJobs,
                 settings.GroupSettings,
                 templates.GroupTemplates,
@@ -53,6 +55,7 @@ def api_schema() -> ApiSchema:
                 *care.MUTATIONS,
                 *complaints.MUTATIONS,
                 *customers.MUTATIONS,
+                *directory.MUTATIONS,
                 *evaluation.MUTATIONS,
                 *interchange.MUTATIONS,
                 *jobs.MUTATIONS,

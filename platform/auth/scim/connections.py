@@ -22,8 +22,8 @@ PREFIX: Final = "fcs_"
 LIFETIME: Final = timedelta(days=365)
 LONGEST_LIFETIME: Final = timedelta(days=730)
 USE_INTERVAL: Final = timedelta(minutes=5)
-#: Connections of a group that are valid at once: one, two while the token is changed, and some for tests.
-MOST: Final = 10
+#: Connections of a group that are valid at once: one per directory, two while a token is changed.
+MOST: Final = 20
 
 _FORM = re.compile(r"fcs_[A-Za-z0-9_-]{43}")
 #: What the product does for a directory; nothing else, whatever a directory asks.

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from ...auth import accounts
 from ...auth.actor import Actor
 from ...auth.model import AccountMembership
-from ...auth.scim import connections
+from ...auth.scim import connections, memberships
 from ...auth.scim.connections import MANAGE, IssuedConnection
 from ...auth.scim.mapping_rules import Entry, Held, Mapping, Place, check_place, matches, wanted
 from ...auth.scim.model import MAPPING_KEYS, ScimGroup, ScimMapping, ScimMember, ScimMembership
@@ -189,32 +189,25 @@ async def _apply(work: GroupWork, people: Sequence[UUID], mappings: Sequence[Map
     )
     for id_, account_id, role, store_id, given in await work.session.execute(present):
         held[account_id][role, store_id] = (id_, given is not None)
-    for account_id in people:
-        target = wanted(account_id, entries[account_id], mappings, stores)
-        for place, (membership_id, by_mapping) in held[account_id].items():
-            if by_mapping and place not in target:
-                await _take(work, account_id, membership_id, place)
-        for place in sorted(target - held[account_id].keys(), key=str):
-            await _give(work, account_id, place)
-
-
-async def _give(work: GroupWork, account_id: UUID, place: Held) -> None:
-    role, store_id = place
-    membership_id = await accounts.add_membership(
-        work.session, _giver(work), account_id, role=role, store_id=store_id, clock=work.platform.clock
-    )
-    await work.session.execute(insert(ScimMembership).values(membership_id=membership_id, group_id=work.group.id))
-    work.audit("accounts.add_membership", "Membership", membership_id, after=_audited(account_id, place))
-
-
-async def _take(work: GroupWork, account_id: UUID, membership_id: UUID, place: Held) -> None:
-    await accounts.end_membership(work.session, _giver(work), membership_id, clock=work.platform.clock)
-    work.audit("accounts.end_membership", "Membership", membership_id, before=_audited(account_id, place))
-
-
-def _giver(work: GroupWork) -> Actor:
-    """The mapping gives, not the person whose change made it apply: a directory may do it without a right of that person."""
-    return Actor.for_system("directory mapping", work.group.id)
+    targets = {account_id: wanted(account_id, entries[account_id], mappings, stores) for account_id in people}
+    lost = {
+        membership_id: (account_id, place)
+        for account_id in people
+        for place, (membership_id, by_mapping) in held[account_id].items()
+        if by_mapping and place not in targets[account_id]
+    }
+    gained = [
+        (account_id, place)
+        for account_id in people
+        for place in sorted(targets[account_id] - held[account_id].keys(), key=str)
+    ]
+    await memberships.take(work.session, work.group.id, lost, work.now)
+    for membership_id, one in lost.items():
+        work.audit("accounts.end_membership", "Membership", membership_id, before=_audited(*one))
+    for start in range(0, len(gained), _AT_ONCE):
+        made = await memberships.give(work.session, work.group.id, gained[start : start + _AT_ONCE], work.now)
+        for membership_id, one in made.items():
+            work.audit("accounts.add_membership", "Membership", membership_id, after=_audited(*one))
 
 
 def _audited(account_id: UUID, place: Held) -> dict[str, str | None]:

@@ -11,13 +11,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from ...auth import accounts
 from ...auth.model import Account
 from ...auth.scim.model import ScimGroup, ScimMember, ScimUser
-from ...errors import Invalid, NotFound, StaleVersion
+from ...errors import Invalid, NotFound, Refused, StaleVersion
 from ...tenancy.ids import new_id
 from ..wording import wording
 from ..work import GroupWork
 from .directory_access import apply_mappings
 
-MOST_MEMBERS = 20_000
+#: Larger groups take seconds of a process's time; a group per store or job is what a mapping needs.
+MOST_MEMBERS = 5_000
+#: Members of all groups in one answer.
+MOST_LISTED = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,11 @@ async def find_groups(
     limit: int = 100,
     members: bool = True,
 ) -> tuple[int, list[DirectoryGroup]]:
-    """How many groups match, and those from `offset` on in the order they came; at most 2000."""
+    """How many groups match, and those from `offset` on in the order they came; at most 2000.
+
+    Raises:
+        Refused: TOO_MANY members in all of them.
+    """
     own = (ScimGroup.group_id == group_id, *only)
     total = (await session.execute(select(func.count(ScimGroup.id)).where(*own))).scalar_one()
     query = (
@@ -84,8 +91,12 @@ async def find_groups(
             .join(Account, Account.id == ScimMember.account_id)
             .where(ScimMember.scim_group_id.in_(sorted(inside)), ScimMember.group_id == group_id)
             .order_by(ScimMember.account_id)
+            .limit(MOST_LISTED + 1)
         )
-        for id_, account_id, name in await session.execute(listed):
+        entries = (await session.execute(listed)).all()
+        if len(entries) > MOST_LISTED:
+            raise Refused("TOO_MANY", "too many members; leave them out, or ask for fewer groups at once")
+        for id_, account_id, name in entries:
             inside[id_].append((account_id, name))
     return total, [
         DirectoryGroup(

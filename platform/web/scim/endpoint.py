@@ -25,8 +25,8 @@ from ...tenancy.session import control_session, resolve_group
 from .resources import provider
 from .storage import DirectoryStorage, scim_error
 
-#: A group of 20,000 members is about 2 MB.
-MOST_BODY: Final = 4_000_000
+#: A group of 5,000 members with every detail is about 1 MB.
+MOST_BODY: Final = 2_000_000
 
 _WRITING: Final = frozenset({Operation.create, Operation.replace, Operation.patch, Operation.delete})
 _LOG = logger("forecourt.scim")

@@ -45,6 +45,8 @@ def scim_error(error: ForecourtError) -> SCIMException:
         return PreconditionFailedException(detail=error.message)
     if isinstance(error, Refused) and error.code == "NAME_TAKEN":
         return UniquenessException(detail="this user name is taken")
+    if isinstance(error, Refused) and error.code == "TOO_MANY":
+        return TooManyException(detail=error.message)
     if isinstance(error, Invalid):
         return InvalidValueException(detail=error.message)
     if isinstance(error, NotFound):

@@ -2,7 +2,8 @@
 program behind an access token with its stores and scopes.
 
 Verified tokens are kept in the process for at most `TTL`, so what is revoked, disabled or taken away is gone everywhere
-within five seconds, and a token never outlives its expiry.
+within five seconds, and a token never outlives its expiry. `rights` tells it sooner: at the commit in the process that took it,
+by a notice in the others.
 """
 
 from collections import OrderedDict
@@ -42,6 +43,7 @@ class ActorCache:
         self._size = size
         self._ttl = ttl
         self._kept: OrderedDict[bytes, tuple[Actor, datetime, datetime]] = OrderedDict()
+        #: counts how often something was forgotten
         self.generation = 0
 
     def __len__(self) -> int:
@@ -66,7 +68,7 @@ class ActorCache:
 
         ``generation`` is that of the same moment: when something was forgotten since, this is not kept.
         """
-        if generation is not None and generation != self.generation:
+        if generation not in (None, self.generation):
             return
         self._kept[key] = (actor, looked_up_at, min(expires_at, looked_up_at + self._ttl))
         self._kept.move_to_end(key)
@@ -85,7 +87,8 @@ class ActorCache:
             del self._kept[key]
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget everything, and what is being looked up now."""
+        self.generation += 1
         self._kept.clear()
 
 

@@ -3,6 +3,7 @@
 from ..auth import model as _auth
 from ..auth.oauth import model as _oauth
 from ..auth.oidc import model as _oidc
+from ..auth.scim import model as _scim
 from ..tenancy import control as _control
 from ..tenancy import queue_tables as _queue
 from . import feed as _feed
@@ -32,6 +33,7 @@ MODULES = (
     _oidc,
     _people,
     _sales,
+    _scim,
     _surveys,
     _workshop,
 )

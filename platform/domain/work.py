@@ -16,6 +16,7 @@ from sqlalchemy import insert
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ..auth import rights
 from ..auth.actor import Actor
 from ..auth.roles import Scope
 from ..clock import SYSTEM_CLOCK, Clock
@@ -239,3 +240,4 @@ async def open_group_work(
         await session.flush()
         await enqueue(session, work.jobs)
         await append_to_group(session, platform.audit_signer(group.id, Chain("group", group.id)), work._audits)
+    rights.after_commit(session)

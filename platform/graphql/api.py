@@ -12,6 +12,7 @@ from . import (
     clients,
     complaints,
     customers,
+    directory,
     evaluation,
     interchange,
     jobs,
@@ -27,7 +28,18 @@ from .schema import ApiSchema, Parts, build
 def _user_errors() -> Mapping[str, Saying]:
     """Codes of every feature. A code has one saying: what two features share stands in `errors.USER_ERRORS`."""
     found: dict[str, Saying] = {}
-    for feature in (accounts, care, clients, complaints, customers, evaluation, settings, surveys, templates):
+    for feature in (
+        accounts,
+        care,
+        clients,
+        complaints,
+        customers,
+        directory,
+        evaluation,
+        settings,
+        surveys,
+        templates,
+    ):
         twice = found.keys() & feature.USER_ERRORS.keys()
         if twice:
             raise ValueError(f"two features say {', '.join(sorted(twice))}")
@@ -46,6 +58,7 @@ def api_schema() -> ApiSchema:
                 audit.GroupAudit,
                 benchmark.GroupBenchmarks,
                 clients.GroupClients,
+                directory.GroupDirectory,
                 jobs.GroupJobs,
                 settings.GroupSettings,
                 templates.GroupTemplates,
@@ -59,6 +72,7 @@ def api_schema() -> ApiSchema:
                 *clients.MUTATIONS,
                 *complaints.MUTATIONS,
                 *customers.MUTATIONS,
+                *directory.MUTATIONS,
                 *evaluation.MUTATIONS,
                 *interchange.MUTATIONS,
                 *jobs.MUTATIONS,

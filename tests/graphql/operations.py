@@ -82,10 +82,14 @@ _CLIENTS = "accounts:client:manage"
 _NO_SCOPE = {"name": "x", "scopes": ["accounts:client:manage"]}
 _RULING = "surveys:response:rule"
 _MANAGE = "accounts:account:manage"
+_DIRECTORY = "accounts:directory:manage"
 _WHY = {"reason": "because"}
 
 MUTATIONS: Mapping[str, Needs] = {
     "acknowledgeComplaint": at_store("complaints:complaint:acknowledge", lambda s: {"id": s.row("Complaint")}),
+    "addDirectoryMapping": for_group(
+        _DIRECTORY, lambda s: {"value": "Managers", "role": "NO_ROLE", "storeId": s.store}
+    ),
     "addMembership": for_group(
         _MANAGE, lambda s: {"accountId": s.own("Account"), "role": "NO_ROLE", "storeId": s.store}
     ),
@@ -116,6 +120,7 @@ MUTATIONS: Mapping[str, Needs] = {
     "closeMonth": for_group("evaluation:month:close", lambda _: {"month": "2099-01"}),
     "createAccount": for_group(_MANAGE, lambda _: {"name": "!", "displayName": "x"}),
     "createClient": for_group(_CLIENTS, lambda s: {"storeIds": [s.store], **_NO_SCOPE}),
+    "createDirectoryConnection": for_group(_DIRECTORY, lambda _: {"label": " "}),
     "decideAppeal": at_store(
         "evaluation:appeal:decide", lambda s: {"id": s.row("Appeal"), "uphold": True, "reason": " "}
     ),
@@ -168,11 +173,13 @@ MUTATIONS: Mapping[str, Needs] = {
     "recordInterview": at_store(
         "surveys:interview:record", lambda s: {"invitationId": s.row("Invitation"), "answers": []}
     ),
+    "removeDirectoryMapping": for_group(_DIRECTORY, lambda s: {"id": s.own("DirectoryMapping")}),
     "replayDeadJobs": for_group("jobs:dead:replay", lambda _: {"ids": [str(new_id())]}),
     "retireSurveyTemplate": for_group("surveys:template:publish", lambda s: {"id": s.own("SurveyTemplate")}),
     "returnSurveyTemplate": for_group("surveys:template:publish", lambda s: {"id": s.own("SurveyTemplate")}),
     "revealContact": at_store("customers:contact:reveal", lambda s: {"id": s.row("ContactPoint"), **_WHY}),
     "revokeClientTokens": for_group(_CLIENTS, lambda s: {"id": s.own("OAuthClient")}),
+    "revokeDirectoryConnection": for_group(_DIRECTORY, lambda s: {"id": s.own("DirectoryConnection")}),
     "revokeToken": everybody(lambda s: {"id": s.own("AccessToken")}),
     "rotateClientSecret": for_group(_CLIENTS, lambda s: {"id": s.own("OAuthClient"), "overlapHours": 9999}),
     "ruleComplaintValidity": at_store(
@@ -214,6 +221,8 @@ GROUP_FIELDS: Mapping[str, Needs] = {
     "code": OPEN,
     "currency": OPEN,
     "deadJobs": reading(GROUP, "jobs:dead:read"),
+    "directoryConnections": reading(GROUP, _DIRECTORY),
+    "directoryMappings": reading(GROUP, _DIRECTORY),
     "months": reading(GROUP, "benchmark:result:read", "evaluation:month:close"),
     "name": OPEN,
     "schemes": reading(ANYWHERE, "evaluation:scheme:read"),

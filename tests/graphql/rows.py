@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from forecourt.auth.actor import Actor
 from forecourt.domain.accounts import actions as accounts
+from forecourt.domain.accounts import directory_access
 from forecourt.domain.care.model import Call, FollowUpTask
 from forecourt.domain.clients import actions as clients
 from forecourt.domain.complaints.model import Complaint
@@ -144,6 +145,10 @@ async def group_rows(platform: Platform, group: ResolvedGroup) -> dict[str, UUID
         client = await clients.create_client(
             work, name="测试", scopes=["sales:order:read"], stores=None, auth_method="client_secret_basic"
         )
+        connection = await directory_access.create_connection(work, label="test", lifetime=timedelta(days=1))
+        mapping = await directory_access.add_mapping(
+            work, by="DISPLAY_NAME", value=f"m{new_id().hex}", role="HQ_ANALYST"
+        )
         scheme = select(Scheme.id).where(Scheme.group_id == group.id).limit(1)
         template = await draft_template(work, to_json(SEEDS[0]))
         return {
@@ -151,6 +156,8 @@ async def group_rows(platform: Platform, group: ResolvedGroup) -> dict[str, UUID
             "AccountMembership": membership,
             "AccessToken": token.id,
             "OAuthClient": client.id,
+            "DirectoryConnection": connection.id,
+            "DirectoryMapping": mapping,
             "Scheme": (await work.session.scalars(scheme)).one(),
             "SurveyTemplate": template,
         }

@@ -323,6 +323,38 @@ CREATE TABLE control.scheme (
     CONSTRAINT ck_scheme_second_person CHECK (approved_by is null or approved_by <> created_by),
     CONSTRAINT fk_scheme_group_id FOREIGN KEY(group_id) REFERENCES control.dealer_group (id)
 );
+CREATE TABLE control.scim_connection (
+    id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    label TEXT NOT NULL,
+    token_hash BYTEA NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    created_by UUID,
+    expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    revoked_at TIMESTAMP WITH TIME ZONE,
+    last_used_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_scim_connection PRIMARY KEY (id),
+    CONSTRAINT ck_scim_connection_token_hash CHECK (length(token_hash) = 32),
+    CONSTRAINT ck_scim_connection_period CHECK (expires_at > created_at),
+    CONSTRAINT fk_scim_connection_group_id FOREIGN KEY(group_id) REFERENCES control.dealer_group (id),
+    CONSTRAINT uq_scim_connection_token_hash UNIQUE (token_hash)
+);
+CREATE INDEX ix_scim_connection_group_id ON control.scim_connection (group_id);
+CREATE TABLE control.scim_group (
+    id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    external_id TEXT,
+    display_name TEXT NOT NULL,
+    version INTEGER DEFAULT 1 NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_scim_group PRIMARY KEY (id),
+    CONSTRAINT uq_scim_group_id_group_id UNIQUE (id, group_id),
+    CONSTRAINT fk_scim_group_group_id FOREIGN KEY(group_id) REFERENCES control.dealer_group (id)
+);
+CREATE INDEX ix_scim_group_display_name ON control.scim_group (group_id, display_name);
+CREATE INDEX ix_scim_group_external_id ON control.scim_group (group_id, external_id);
+CREATE INDEX ix_scim_group_group_id ON control.scim_group (group_id);
 CREATE TABLE control.store (
     id UUID NOT NULL,
     group_id UUID NOT NULL,
@@ -499,6 +531,49 @@ CREATE TABLE control.oauth_client_store (
 );
 CREATE INDEX ix_oauth_client_store_group_id ON control.oauth_client_store (group_id);
 CREATE INDEX ix_oauth_client_store_store_id ON control.oauth_client_store (store_id);
+CREATE TABLE control.scim_mapping (
+    id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    by TEXT NOT NULL,
+    value TEXT NOT NULL,
+    role TEXT NOT NULL,
+    store_id UUID,
+    region TEXT,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    created_by UUID,
+    CONSTRAINT pk_scim_mapping PRIMARY KEY (id),
+    CONSTRAINT ck_scim_mapping_by CHECK (by in ('DISPLAY_NAME', 'EXTERNAL_ID')),
+    CONSTRAINT ck_scim_mapping_place CHECK (store_id is null or region is null),
+    CONSTRAINT uq_scim_mapping UNIQUE NULLS NOT DISTINCT (group_id, by, value, role, store_id, region),
+    CONSTRAINT fk_scim_mapping_group_id FOREIGN KEY(group_id) REFERENCES control.dealer_group (id),
+    CONSTRAINT fk_scim_mapping_store_id FOREIGN KEY(store_id) REFERENCES control.store (id)
+);
+CREATE INDEX ix_scim_mapping_group_id ON control.scim_mapping (group_id);
+CREATE TABLE control.scim_member (
+    scim_group_id UUID NOT NULL,
+    account_id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    added_by UUID,
+    CONSTRAINT pk_scim_member PRIMARY KEY (scim_group_id, account_id),
+    CONSTRAINT fk_scim_member_scim_group_id_group_id FOREIGN KEY(scim_group_id, group_id) REFERENCES control.scim_group (id, group_id),
+    CONSTRAINT fk_scim_member_account_id_group_id FOREIGN KEY(account_id, group_id) REFERENCES control.account (id, group_id)
+);
+CREATE INDEX ix_scim_member_account_id ON control.scim_member (account_id);
+CREATE INDEX ix_scim_member_group_id ON control.scim_member (group_id);
+CREATE TABLE control.scim_user (
+    account_id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    external_id TEXT,
+    attributes JSONB NOT NULL,
+    active BOOLEAN,
+    version INTEGER DEFAULT 1 NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_scim_user PRIMARY KEY (account_id),
+    CONSTRAINT fk_scim_user_account_id_group_id FOREIGN KEY(account_id, group_id) REFERENCES control.account (id, group_id)
+);
+CREATE INDEX ix_scim_user_external_id ON control.scim_user (group_id, external_id);
+CREATE INDEX ix_scim_user_group_id ON control.scim_user (group_id);
 CREATE TABLE control.store_close (
     id UUID NOT NULL,
     group_id UUID NOT NULL,
@@ -606,6 +681,14 @@ CREATE TABLE control.benchmark_store (
     CONSTRAINT fk_benchmark_store_run_id FOREIGN KEY(run_id) REFERENCES control.benchmark_run (id),
     CONSTRAINT fk_benchmark_store_store_id FOREIGN KEY(store_id) REFERENCES control.store (id)
 );
+CREATE TABLE control.scim_membership (
+    membership_id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    CONSTRAINT pk_scim_membership PRIMARY KEY (membership_id),
+    CONSTRAINT fk_scim_membership_membership_id FOREIGN KEY(membership_id) REFERENCES control.membership (id),
+    CONSTRAINT fk_scim_membership_group_id FOREIGN KEY(group_id) REFERENCES control.dealer_group (id)
+);
+CREATE INDEX ix_scim_membership_group_id ON control.scim_membership (group_id);
 grant usage on schema control to forecourt_tenant, forecourt_group, forecourt_control;
 alter table control.access_token enable row level security;
 revoke all on control.access_token from public, forecourt_tenant, forecourt_group, forecourt_control;
@@ -946,6 +1029,81 @@ drop policy if exists insert_by_group on control.scheme;
 create policy insert_by_group on control.scheme for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
 drop policy if exists update_by_group on control.scheme;
 create policy update_by_group on control.scheme for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+alter table control.scim_connection enable row level security;
+revoke all on control.scim_connection from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select (id, group_id, label, created_at, created_by, expires_at, revoked_at, last_used_at) on control.scim_connection to forecourt_group;
+grant insert on control.scim_connection to forecourt_group;
+grant update (revoked_at) on control.scim_connection to forecourt_group;
+grant select on control.scim_connection to forecourt_control;
+grant update (last_used_at) on control.scim_connection to forecourt_control;
+drop policy if exists select_by_group on control.scim_connection;
+create policy select_by_group on control.scim_connection for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.scim_connection;
+create policy insert_by_group on control.scim_connection for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists update_by_group on control.scim_connection;
+create policy update_by_group on control.scim_connection for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists select_by_control on control.scim_connection;
+create policy select_by_control on control.scim_connection for select to forecourt_control using (true);
+drop policy if exists update_by_control on control.scim_connection;
+create policy update_by_control on control.scim_connection for update to forecourt_control using (true) with check (true);
+alter table control.scim_group enable row level security;
+revoke all on control.scim_group from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.scim_group to forecourt_group;
+grant insert on control.scim_group to forecourt_group;
+grant update (external_id, display_name, version, updated_at) on control.scim_group to forecourt_group;
+grant delete on control.scim_group to forecourt_group;
+drop policy if exists select_by_group on control.scim_group;
+create policy select_by_group on control.scim_group for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.scim_group;
+create policy insert_by_group on control.scim_group for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists update_by_group on control.scim_group;
+create policy update_by_group on control.scim_group for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists delete_by_group on control.scim_group;
+create policy delete_by_group on control.scim_group for delete to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+alter table control.scim_mapping enable row level security;
+revoke all on control.scim_mapping from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.scim_mapping to forecourt_group;
+grant insert on control.scim_mapping to forecourt_group;
+grant delete on control.scim_mapping to forecourt_group;
+drop policy if exists select_by_group on control.scim_mapping;
+create policy select_by_group on control.scim_mapping for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.scim_mapping;
+create policy insert_by_group on control.scim_mapping for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists delete_by_group on control.scim_mapping;
+create policy delete_by_group on control.scim_mapping for delete to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+alter table control.scim_member enable row level security;
+revoke all on control.scim_member from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.scim_member to forecourt_group;
+grant insert on control.scim_member to forecourt_group;
+grant delete on control.scim_member to forecourt_group;
+drop policy if exists select_by_group on control.scim_member;
+create policy select_by_group on control.scim_member for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.scim_member;
+create policy insert_by_group on control.scim_member for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists delete_by_group on control.scim_member;
+create policy delete_by_group on control.scim_member for delete to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+alter table control.scim_membership enable row level security;
+revoke all on control.scim_membership from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.scim_membership to forecourt_group;
+grant insert on control.scim_membership to forecourt_group;
+drop policy if exists select_by_group on control.scim_membership;
+create policy select_by_group on control.scim_membership for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.scim_membership;
+create policy insert_by_group on control.scim_membership for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+alter table control.scim_user enable row level security;
+revoke all on control.scim_user from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.scim_user to forecourt_group;
+grant insert on control.scim_user to forecourt_group;
+grant update (external_id, attributes, active, version, updated_at) on control.scim_user to forecourt_group;
+grant delete on control.scim_user to forecourt_group;
+drop policy if exists select_by_group on control.scim_user;
+create policy select_by_group on control.scim_user for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.scim_user;
+create policy insert_by_group on control.scim_user for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists update_by_group on control.scim_user;
+create policy update_by_group on control.scim_user for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists delete_by_group on control.scim_user;
+create policy delete_by_group on control.scim_user for delete to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
 alter table control.seen_token_id enable row level security;
 revoke all on control.seen_token_id from public, forecourt_tenant, forecourt_group, forecourt_control;
 grant select on control.seen_token_id to forecourt_control;

@@ -3,20 +3,25 @@
 import dataclasses
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from uuid import UUID
 
 import psycopg
 from psycopg_pool import ConnectionPool
 
+from .auth.oauth.access import Issuer
+from .auth.oauth.keys import NO_GROUP, PURPOSE, KeyRing
+from .auth.oauth.service import AuthorizationService
 from .domain import tables
 from .domain.evaluation.schemes import install_seed_schemes
 from .domain.surveys.publishing import install_seed_templates
 from .domain.work import GroupWork, Platform
 from .errors import Unavailable
-from .jobs import audit, care, evaluation, interchange, rounds, surveys
+from .jobs import audit, care, evaluation, interchange, oauth, rounds, surveys
 from .jobs.broker import PostgresBroker, make_broker
 from .jobs.context import JobContext
 from .jobs.middleware import JobMetrics, job_middleware
+from .outgoing import Outgoing
 from .settings import Settings
 from .tenancy import embedded
 from .tenancy.bootstrap import bootstrap, require_hardening
@@ -27,8 +32,9 @@ from .tenancy.names import CONTROL
 from .tenancy.schedule import put_schedule
 from .tenancy.security import check_hardening
 from .tenancy.server import Server, open_server
+from .tenancy.session import control_session
 
-FEATURES = (audit, care, evaluation, interchange, rounds, surveys)
+FEATURES = (audit, care, evaluation, interchange, oauth, rounds, surveys)
 assert tables.MODULES  # noqa: S101  (imported so that the metadata is whole)
 
 
@@ -78,9 +84,21 @@ async def open_platform(server: Server, settings: Settings, *, application: str)
     """Connections of one process, closed at the end."""
     engines = Engines(server, settings, application=application)
     try:
-        yield Platform(engines)
+        async with Outgoing(allow_loopback=settings.outgoing_loopback) as outgoing:
+            yield Platform(engines, outgoing=outgoing)
     finally:
         await engines.aclose()
+
+
+def authorization_service(platform: Platform) -> AuthorizationService:
+    """The authorization server of this process: who programs are, and the tokens they get."""
+    return AuthorizationService(
+        partial(control_session, platform.engines),
+        issuer=Issuer.at(platform.settings.public_url),
+        ring=KeyRing(platform.sealer(NO_GROUP, PURPOSE)),
+        fetch_keys=platform.outgoing.get_json,
+        clock=platform.clock,
+    )
 
 
 def tenant_check(pool: "ConnectionPool[psycopg.Connection[tuple[object, ...]]]") -> Callable[[UUID, UUID | None], None]:

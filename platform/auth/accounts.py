@@ -23,6 +23,7 @@ from ..tenancy.ids import new_id
 from .actor import Actor
 from .model import LANGUAGES, AccessToken, Account, AccountMembership, WebSession
 from .passwords import PASSWORDS, Passwords, check_new
+from .rights import rights_taken
 from .roles import EITHER_ROLES, GROUP_ROLES, ROLES
 
 MANAGE = "accounts:account:manage"
@@ -70,6 +71,17 @@ def account_name(text: str) -> str:
     return name
 
 
+def email_address(text: str | None) -> str | None:
+    """An e-mail address that may be kept, or None.
+
+    Raises:
+        Invalid: it is none.
+    """
+    if text is not None and (len(text) > 254 or not _EMAIL.fullmatch(text)):
+        raise Invalid("this is no e-mail address", path=("email",))
+    return text
+
+
 async def create_account(
     session: AsyncSession,
     actor: Actor,
@@ -92,8 +104,7 @@ async def create_account(
     shown = display_name.strip()
     if not shown or len(shown) > 200:
         raise Invalid("an account needs a name to show, of at most 200 characters", path=("displayName",))
-    if email is not None and (len(email) > 254 or not _EMAIL.fullmatch(email)):
-        raise Invalid("this is no e-mail address", path=("email",))
+    email = email_address(email)
     if language not in LANGUAGES:
         raise Invalid(f"languages are {', '.join(LANGUAGES)}", path=("language",))
     account_id = new_id()
@@ -227,6 +238,7 @@ async def end_membership(
             .where(AccountMembership.id == membership_id, AccountMembership.group_id == actor.group_id)
             .values(valid_to=end)
         )
+        await rights_taken(session)
 
 
 async def disable_account(
@@ -255,6 +267,7 @@ async def disable_account(
         .values(revoked_at=now)
     )
     await _end_sessions(session, actor, account_id, now)
+    await rights_taken(session)
 
 
 async def enable_account(session: AsyncSession, actor: Actor, account_id: UUID) -> None:

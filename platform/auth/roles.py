@@ -32,6 +32,8 @@ PERMISSIONS: Mapping[str, str] = MappingProxyType(
         "accounts:account:manage": "create accounts, give and take memberships",
         "accounts:account:read": "list the group's accounts and memberships",
         "audit:chain:verify": "ask for a check of the audit's chains",
+        "accounts:client:manage": "register programs of third parties, their stores, scopes and secrets",
+        "accounts:directory:manage": "connect a directory that provisions people (SCIM), and map its groups to roles",
         "audit:event:read": "read the audit",
         "benchmark:result:read": "read the group's benchmark with the stores' names",
         "benchmark:share:read": "read the own store's place and the anonymous distribution",
@@ -227,6 +229,8 @@ ROLES: Mapping[str, Mapping[str, Scope]] = MappingProxyType(
         "GROUP_ADMIN": {
             "accounts:account:manage": _GROUP,
             "accounts:account:read": _GROUP,
+            "accounts:client:manage": _GROUP,
+            "accounts:directory:manage": _GROUP,
             "jobs:dead:read": _GROUP,
             "jobs:dead:replay": _GROUP,
             "tenancy:group:read": _GROUP,

@@ -16,9 +16,11 @@ from sqlalchemy import insert
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ..auth import rights
 from ..auth.actor import Actor
 from ..auth.roles import Scope
 from ..clock import SYSTEM_CLOCK, Clock
+from ..outgoing import Outgoing
 from ..settings import Settings
 from ..tenancy.crypto import ContactCipher
 from ..tenancy.engines import Engines
@@ -35,10 +37,11 @@ from .feed import ChangeEvent, GroupInbox, Inbox
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """What every unit of work needs from the process: connections, secrets, settings, the clock."""
+    """What every unit of work needs from the process: connections, secrets, settings, the clock, requests to others."""
 
     engines: Engines
     clock: Clock = SYSTEM_CLOCK
+    outgoing: Outgoing = field(default_factory=Outgoing)
 
     @property
     def settings(self) -> Settings:
@@ -237,3 +240,4 @@ async def open_group_work(
         await session.flush()
         await enqueue(session, work.jobs)
         await append_to_group(session, platform.audit_signer(group.id, Chain("group", group.id)), work._audits)
+    rights.after_commit(session)

@@ -9,8 +9,10 @@ from . import (
     audit,
     benchmark,
     care,
+    clients,
     complaints,
     customers,
+    directory,
     evaluation,
     interchange,
     jobs,
@@ -26,7 +28,18 @@ from .schema import ApiSchema, Parts, build
 def _user_errors() -> Mapping[str, Saying]:
     """Codes of every feature. A code has one saying: what two features share stands in `errors.USER_ERRORS`."""
     found: dict[str, Saying] = {}
-    for feature in (accounts, care, complaints, customers, evaluation, settings, surveys, templates):
+    for feature in (
+        accounts,
+        care,
+        clients,
+        complaints,
+        customers,
+        directory,
+        evaluation,
+        settings,
+        surveys,
+        templates,
+    ):
         twice = found.keys() & feature.USER_ERRORS.keys()
         if twice:
             raise ValueError(f"two features say {', '.join(sorted(twice))}")
@@ -44,6 +57,8 @@ def api_schema() -> ApiSchema:
                 accounts.GroupAccounts,
                 audit.GroupAudit,
                 benchmark.GroupBenchmarks,
+                clients.GroupClients,
+                directory.GroupDirectory,
                 jobs.GroupJobs,
                 settings.GroupSettings,
                 templates.GroupTemplates,
@@ -54,8 +69,10 @@ def api_schema() -> ApiSchema:
                 *audit.MUTATIONS,
                 *benchmark.MUTATIONS,
                 *care.MUTATIONS,
+                *clients.MUTATIONS,
                 *complaints.MUTATIONS,
                 *customers.MUTATIONS,
+                *directory.MUTATIONS,
                 *evaluation.MUTATIONS,
                 *interchange.MUTATIONS,
                 *jobs.MUTATIONS,

@@ -182,7 +182,7 @@ def _code(cursor: str) -> str:
 class MembershipType:
     """What the viewer is, and where."""
 
-    role: str = strawberry.field(description="Code of the role, such as SALES_CONSULTANT 角色.")
+    role: str = strawberry.field(description="Code of the role, such as SALES_CONSULTANT; CLIENT: a program 角色.")
     store_code: str | None = strawberry.field(description="Code of the store; null: of the group 门店代码.")
 
 
@@ -201,6 +201,10 @@ class ViewerType:
     @strawberry.field(description="Name 姓名.")  # type: ignore[untyped-decorator]
     def name(self, info: strawberry.Info) -> str:
         return context_of(info).actor.name
+
+    @strawberry.field(description="Key in the audit, such as client:fci_… for a program 审计标识.")  # type: ignore[untyped-decorator]
+    def key(self, info: strawberry.Info) -> str:
+        return context_of(info).actor.key
 
     @strawberry.field(description="Language of messages, zh-CN or en 语言.")  # type: ignore[untyped-decorator]
     def language(self, info: strawberry.Info) -> str:

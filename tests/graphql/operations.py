@@ -78,17 +78,24 @@ def _call(**about: str) -> dict[str, Any]:
     return {"kind": "RECOVERY", "startedAt": "2026-09-01T00:00:00Z", "connected": True, **about}
 
 
+_CLIENTS = "accounts:client:manage"
+_NO_SCOPE = {"name": "x", "scopes": ["accounts:client:manage"]}
 _RULING = "surveys:response:rule"
 _MANAGE = "accounts:account:manage"
+_DIRECTORY = "accounts:directory:manage"
 _WHY = {"reason": "because"}
 
 MUTATIONS: Mapping[str, Needs] = {
     "acknowledgeComplaint": at_store("complaints:complaint:acknowledge", lambda s: {"id": s.row("Complaint")}),
+    "addDirectoryMapping": for_group(
+        _DIRECTORY, lambda s: {"value": "Managers", "role": "NO_ROLE", "storeId": s.store}
+    ),
     "addMembership": for_group(
         _MANAGE, lambda s: {"accountId": s.own("Account"), "role": "NO_ROLE", "storeId": s.store}
     ),
     "approveRun": at_store("evaluation:run:approve", lambda s: {"id": s.row("EvaluationRun")}),
     "approveScheme": for_group("evaluation:scheme:approve", lambda s: {"id": s.own("Scheme")}),
+    "changeClient": for_group(_CLIENTS, lambda s: {"id": s.own("OAuthClient"), "storeIds": [s.store], **_NO_SCOPE}),
     "changeContact": at_store(
         "customers:contact:write",
         lambda s: {
@@ -112,12 +119,16 @@ MUTATIONS: Mapping[str, Needs] = {
     ),
     "closeMonth": for_group("evaluation:month:close", lambda _: {"month": "2099-01"}),
     "createAccount": for_group(_MANAGE, lambda _: {"name": "!", "displayName": "x"}),
+    "createClient": for_group(_CLIENTS, lambda s: {"storeIds": [s.store], **_NO_SCOPE}),
+    "createDirectoryConnection": for_group(_DIRECTORY, lambda _: {"label": " "}),
     "decideAppeal": at_store(
         "evaluation:appeal:decide", lambda s: {"id": s.row("Appeal"), "uphold": True, "reason": " "}
     ),
     "disableAccount": for_group(_MANAGE, lambda s: {"id": s.own("Account")}),
+    "disableClient": for_group(_CLIENTS, lambda s: {"id": s.own("OAuthClient")}),
     "draftSurveyTemplate": for_group("surveys:template:write", lambda _: {"body": {}}),
     "enableAccount": for_group(_MANAGE, lambda s: {"id": s.own("Account")}),
+    "enableClient": for_group(_CLIENTS, lambda s: {"id": s.own("OAuthClient")}),
     "endMembership": for_group(_MANAGE, lambda s: {"id": s.own("AccountMembership")}),
     "fileAppeal": at_store("evaluation:appeal:file", lambda s: {"entryId": s.row("LedgerEntry"), "text": " "}),
     "fileComplaint": at_store(
@@ -162,14 +173,19 @@ MUTATIONS: Mapping[str, Needs] = {
     "recordInterview": at_store(
         "surveys:interview:record", lambda s: {"invitationId": s.row("Invitation"), "answers": []}
     ),
+    "removeDirectoryMapping": for_group(_DIRECTORY, lambda s: {"id": s.own("DirectoryMapping")}),
     "replayDeadJobs": for_group("jobs:dead:replay", lambda _: {"ids": [str(new_id())]}),
     "retireSurveyTemplate": for_group("surveys:template:publish", lambda s: {"id": s.own("SurveyTemplate")}),
     "returnSurveyTemplate": for_group("surveys:template:publish", lambda s: {"id": s.own("SurveyTemplate")}),
     "revealContact": at_store("customers:contact:reveal", lambda s: {"id": s.row("ContactPoint"), **_WHY}),
+    "revokeClientTokens": for_group(_CLIENTS, lambda s: {"id": s.own("OAuthClient")}),
+    "revokeDirectoryConnection": for_group(_DIRECTORY, lambda s: {"id": s.own("DirectoryConnection")}),
     "revokeToken": everybody(lambda s: {"id": s.own("AccessToken")}),
+    "rotateClientSecret": for_group(_CLIENTS, lambda s: {"id": s.own("OAuthClient"), "overlapHours": 9999}),
     "ruleComplaintValidity": at_store(
         "complaints:validity:rule", lambda s: {"id": s.row("Complaint"), "verdict": "VALID", **_WHY}
     ),
+    "setClientKeys": for_group(_CLIENTS, lambda s: {"id": s.own("OAuthClient")}),
     "setPassword": for_group(_MANAGE, lambda s: {"id": s.own("Account"), "password": "x"}),
     "setSetting": for_group(
         "tenancy:setting:write",
@@ -201,9 +217,12 @@ GROUP_FIELDS: Mapping[str, Needs] = {
     "auditEvents": reading(GROUP, "audit:event:read"),
     "auditVerifications": reading(GROUP, "audit:event:read"),
     "benchmark": reading(GROUP, "benchmark:result:read", arguments='(month: "2026-09", kpi: "S01")'),
+    "clients": reading(GROUP, "accounts:account:read"),
     "code": OPEN,
     "currency": OPEN,
     "deadJobs": reading(GROUP, "jobs:dead:read"),
+    "directoryConnections": reading(GROUP, _DIRECTORY),
+    "directoryMappings": reading(GROUP, _DIRECTORY),
     "months": reading(GROUP, "benchmark:result:read", "evaluation:month:close"),
     "name": OPEN,
     "schemes": reading(ANYWHERE, "evaluation:scheme:read"),

@@ -7,7 +7,9 @@ from sqlalchemy import select
 
 from forecourt.auth.actor import Actor
 from forecourt.domain.accounts import actions as accounts
+from forecourt.domain.accounts import directory_access
 from forecourt.domain.care.model import Call, FollowUpTask
+from forecourt.domain.clients import actions as clients
 from forecourt.domain.complaints.model import Complaint
 from forecourt.domain.customers.model import ContactPoint
 from forecourt.domain.evaluation.model import Appeal, EvaluationRun, LedgerEntry, Scheme
@@ -140,12 +142,22 @@ async def group_rows(platform: Platform, group: ResolvedGroup) -> dict[str, UUID
         account = await accounts.create_account(work, name=f"n{new_id().hex}", display_name="李雷")
         membership = await accounts.add_membership(work, account, role="HQ_ANALYST")
         token = await accounts.issue_token(work, account, label="test", lifetime=timedelta(days=1))
+        client = await clients.create_client(
+            work, name="测试", scopes=["sales:order:read"], stores=None, auth_method="client_secret_basic"
+        )
+        connection = await directory_access.create_connection(work, label="test", lifetime=timedelta(days=1))
+        mapping = await directory_access.add_mapping(
+            work, by="DISPLAY_NAME", value=f"m{new_id().hex}", role="HQ_ANALYST"
+        )
         scheme = select(Scheme.id).where(Scheme.group_id == group.id).limit(1)
         template = await draft_template(work, to_json(SEEDS[0]))
         return {
             "Account": account,
             "AccountMembership": membership,
             "AccessToken": token.id,
+            "OAuthClient": client.id,
+            "DirectoryConnection": connection.id,
+            "DirectoryMapping": mapping,
             "Scheme": (await work.session.scalars(scheme)).one(),
             "SurveyTemplate": template,
         }

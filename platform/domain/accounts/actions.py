@@ -9,6 +9,7 @@ from uuid import UUID
 
 from ...auth import accounts, tokens
 from ...auth.model import AccountMembership
+from ...auth.rights import rights_taken
 from ...auth.tokens import IssuedToken
 from ...errors import NotFound, Refused
 from ..wording import wording
@@ -125,6 +126,7 @@ async def issue_token(work: GroupWork, account_id: UUID, *, label: str, lifetime
 async def revoke_token(work: GroupWork, token_id: UUID) -> None:
     """End a token: one's own, or any with accounts:account:manage. Errors as `auth.tokens.revoke_token`."""
     await tokens.revoke_token(work.session, work.actor, token_id, clock=work.platform.clock)
+    await rights_taken(work.session)
     work.audit("accounts.revoke_token", "AccessToken", token_id)
 
 

@@ -74,8 +74,17 @@ class SignInBy:
     id_token_enc: bytes | None = None
 
 
+#: A password, from nobody knows where: what programs and tests use.
+UNKNOWN: Final = SignInBy()
+
+
+def short_user_agent(text: str | None) -> str | None:
+    """As much of a user agent as is kept; without characters that no text in the database has."""
+    return (text or "").replace("\0", "").strip()[:_USER_AGENT] or None
+
+
 async def open_session(
-    session: AsyncSession, account_id: UUID, *, by: SignInBy = SignInBy(), clock: Clock = SYSTEM_CLOCK
+    session: AsyncSession, account_id: UUID, *, by: SignInBy = UNKNOWN, clock: Clock = SYSTEM_CLOCK
 ) -> OpenedSession:
     """A web session for an account that has just proved who it is.
 
@@ -97,9 +106,10 @@ async def open_session(
             csrf_secret=secrets.token_bytes(_BYTES),
             created_at=now,
             last_seen_at=now,
+            proved_at=now,
             idle_expires_at=now + IDLE,
             absolute_expires_at=opened.expires_at,
-            **asdict(replace(by, user_agent=by.user_agent[:_USER_AGENT] if by.user_agent else None)),
+            **asdict(replace(by, user_agent=short_user_agent(by.user_agent))),
         )
     )
     return opened

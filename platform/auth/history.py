@@ -116,7 +116,5 @@ async def list_sign_ins(session: AsyncSession, actor: Actor, account_id: UUID, *
 async def forget_sign_ins(session: AsyncSession, *, clock: Clock = SYSTEM_CLOCK, limit: int = 10_000) -> int:
     """Delete the history older than `KEPT`, at most ``limit`` rows; how many went. For a daily job."""
     old = select(SignInEvent.id).where(SignInEvent.at < clock.now() - KEPT).order_by(SignInEvent.at).limit(limit)
-    gone = await session.execute(
-        delete(SignInEvent).where(SignInEvent.id.in_(old.scalar_subquery())).returning(SignInEvent.id)
-    )
+    gone = await session.execute(delete(SignInEvent).where(SignInEvent.id.in_(old)).returning(SignInEvent.id))
     return len(gone.all())

@@ -53,6 +53,7 @@ class Account(ControlTable):
     __table_args__ = (
         UniqueConstraint("id", "group_id"),
         UniqueConstraint("name"),
+        Index("ix_account_email", text("lower(email)")),
         CheckConstraint("name ~ '^[a-z0-9][a-z0-9._@+-]*$'", name="name"),
         CheckConstraint(one_of("state", *ACCOUNT_STATES), name="state"),
         CheckConstraint(one_of("language", *LANGUAGES), name="language"),

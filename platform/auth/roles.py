@@ -31,6 +31,7 @@ PERMISSIONS: Mapping[str, str] = MappingProxyType(
     {
         "accounts:account:manage": "create accounts, give and take memberships",
         "accounts:account:read": "list the group's accounts and memberships",
+        "accounts:session:end": "end somebody's web sessions",
         "audit:event:read": "read the audit",
         "benchmark:result:read": "read the group's benchmark with the stores' names",
         "benchmark:share:read": "read the own store's place and the anonymous distribution",
@@ -225,6 +226,7 @@ ROLES: Mapping[str, Mapping[str, Scope]] = MappingProxyType(
         "GROUP_ADMIN": {
             "accounts:account:manage": _GROUP,
             "accounts:account:read": _GROUP,
+            "accounts:session:end": _GROUP,
             "jobs:dead:read": _GROUP,
             "jobs:dead:replay": _GROUP,
             "tenancy:group:read": _GROUP,

@@ -53,8 +53,10 @@ CREATE TABLE control.dealer_group (
     currency TEXT NOT NULL,
     time_zone TEXT NOT NULL,
     key_version INTEGER DEFAULT 1 NOT NULL,
+    second_factor TEXT DEFAULT 'OPTIONAL' NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     CONSTRAINT pk_dealer_group PRIMARY KEY (id),
+    CONSTRAINT ck_dealer_group_second_factor CHECK (second_factor in ('OPTIONAL', 'REQUIRED')),
     CONSTRAINT uq_dealer_group_code UNIQUE (code)
 );
 CREATE TABLE control.inbox (
@@ -162,6 +164,7 @@ CREATE TABLE control.account (
     CONSTRAINT ck_account_language CHECK (language in ('en', 'zh-CN')),
     CONSTRAINT fk_account_group_id FOREIGN KEY(group_id) REFERENCES control.dealer_group (id)
 );
+CREATE INDEX ix_account_email ON control.account (lower(email));
 CREATE INDEX ix_account_group_id ON control.account (group_id);
 CREATE TABLE control.group_import (
     id UUID NOT NULL,
@@ -693,11 +696,14 @@ alter table control.dealer_group enable row level security;
 revoke all on control.dealer_group from public, forecourt_tenant, forecourt_group, forecourt_control;
 grant select on control.dealer_group to forecourt_tenant;
 grant select on control.dealer_group to forecourt_group;
+grant update (second_factor) on control.dealer_group to forecourt_group;
 grant select on control.dealer_group to forecourt_control;
 drop policy if exists select_by_tenant on control.dealer_group;
 create policy select_by_tenant on control.dealer_group for select to forecourt_tenant using (id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
 drop policy if exists select_by_group on control.dealer_group;
 create policy select_by_group on control.dealer_group for select to forecourt_group using (id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists update_by_group on control.dealer_group;
+create policy update_by_group on control.dealer_group for update to forecourt_group using (id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
 drop policy if exists select_by_control on control.dealer_group;
 create policy select_by_control on control.dealer_group for select to forecourt_control using (true);
 alter table control.email_domain enable row level security;

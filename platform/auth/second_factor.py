@@ -27,6 +27,7 @@ from .local_model import RecoveryCode, SecondFactor
 
 PURPOSE: Final = "totp"
 STEP: Final = 30
+DIGITS: Final = 6
 #: Time steps before and after the present one whose codes count.
 DRIFT: Final = 1
 #: Between showing a seed and the code that confirms it.
@@ -62,7 +63,7 @@ class FactorInfo:
 
 def matching_step(seed: str, code: str, now: datetime, *, after: int) -> int | None:
     """The time step whose code it is, newer than the step ``after``; None when there is none."""
-    if not re.fullmatch(r"[0-9]{6}", code):
+    if not re.fullmatch(rf"[0-9]{{{DIGITS}}}", code):
         return None
     maker, current = pyotp.TOTP(seed), int(now.timestamp()) // STEP
     right = [

@@ -19,7 +19,7 @@ from ..auth.identify import actor_for_account
 from ..auth.letters import Link, find_link, forgetful
 from ..auth.passwords import PASSWORDS, check_new
 from ..auth.second_factor import PendingFactor
-from ..auth.sign_in import Sessions, context_words, new_password, prove_password
+from ..auth.sign_in import Sessions, context_words, new_password, own_name, prove_password
 from ..auth.steps import OpenedStep, VerifiedStep, WrongCode
 from ..auth.web_sessions import OpenedSession, SignInBy, VerifiedSession, rotate_session
 from ..domain.accounts import actions
@@ -103,6 +103,11 @@ class AccountDesk:
         async with control_session(self._platform().engines) as session:
             return actor.account_id is not None and await second_factor.has_factor(session, actor.account_id)
 
+    async def sign_in_name(self, actor: Actor) -> str:
+        """The actor's sign-in name, for the browser's password manager."""
+        async with control_session(self._platform().engines) as session:
+            return await own_name(session, actor)
+
     async def prove(self, actor: Actor, cookie: str, *, password: str, code: str, by: SignInBy) -> OpenedSession:
         """The same session under a new cookie, with everything asked for again: the password, and the code if there is one.
 
@@ -145,9 +150,7 @@ class AccountDesk:
 
     async def picture(self, actor: Actor) -> Picture | None:
         """The device that is being set up; None when none is."""
-        async with control_session(self._platform().engines) as session:
-            name = (await context_words(session, actor.group_id, actor.account_id))[0]
-        return await self._pending(actor, _own(actor), name)
+        return await self._pending(actor, _own(actor), await self.sign_in_name(actor))
 
     async def confirm_factor(
         self, actor: Actor, cookie: str, *, code: str, by: SignInBy

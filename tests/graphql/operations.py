@@ -118,6 +118,9 @@ MUTATIONS: Mapping[str, Needs] = {
     "disableAccount": for_group(_MANAGE, lambda s: {"id": s.own("Account")}),
     "draftSurveyTemplate": for_group("surveys:template:write", lambda _: {"body": {}}),
     "enableAccount": for_group(_MANAGE, lambda s: {"id": s.own("Account")}),
+    "endOtherSessions": everybody(lambda _: {}),
+    "endSession": everybody(lambda s: {"id": s.own("WebSession")}),
+    "endSessionsOf": for_group("accounts:session:end", lambda s: {"accountId": s.own("Account")}),
     "endMembership": for_group(_MANAGE, lambda s: {"id": s.own("AccountMembership")}),
     "fileAppeal": at_store("evaluation:appeal:file", lambda s: {"entryId": s.row("LedgerEntry"), "text": " "}),
     "fileComplaint": at_store(
@@ -162,7 +165,9 @@ MUTATIONS: Mapping[str, Needs] = {
     "recordInterview": at_store(
         "surveys:interview:record", lambda s: {"invitationId": s.row("Invitation"), "answers": []}
     ),
+    "removeSecondFactor": for_group(_MANAGE, lambda s: {"accountId": s.own("Account"), "reason": " "}),
     "replayDeadJobs": for_group("jobs:dead:replay", lambda _: {"ids": [str(new_id())]}),
+    "requireSecondFactor": for_group(_MANAGE, lambda _: {"required": False}),
     "retireSurveyTemplate": for_group("surveys:template:publish", lambda s: {"id": s.own("SurveyTemplate")}),
     "returnSurveyTemplate": for_group("surveys:template:publish", lambda s: {"id": s.own("SurveyTemplate")}),
     "revealContact": at_store("customers:contact:reveal", lambda s: {"id": s.row("ContactPoint"), **_WHY}),
@@ -170,6 +175,8 @@ MUTATIONS: Mapping[str, Needs] = {
     "ruleComplaintValidity": at_store(
         "complaints:validity:rule", lambda s: {"id": s.row("Complaint"), "verdict": "VALID", **_WHY}
     ),
+    "sendPasswordLink": for_group(_MANAGE, lambda s: {"accountId": s.own("Account")}),
+    "setOwnLanguage": everybody(lambda _: {"language": "tlh"}),
     "setPassword": for_group(_MANAGE, lambda s: {"id": s.own("Account"), "password": "x"}),
     "setSetting": for_group(
         "tenancy:setting:write",
@@ -204,7 +211,10 @@ GROUP_FIELDS: Mapping[str, Needs] = {
     "months": reading(GROUP, "benchmark:result:read", "evaluation:month:close"),
     "name": OPEN,
     "schemes": reading(ANYWHERE, "evaluation:scheme:read"),
+    "secondFactor": OPEN,
+    "sessions": OPEN,
     "settings": reading(GROUP, "tenancy:setting:read"),
+    "signIns": OPEN,
     "stores": OPEN,
     "surveyTemplates": reading(ANYWHERE, "surveys:template:read"),
     "timeZone": OPEN,

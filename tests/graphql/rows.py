@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from forecourt.auth.actor import Actor
+from forecourt.auth.web_sessions import open_session
 from forecourt.domain.accounts import actions as accounts
 from forecourt.domain.care.model import Call, FollowUpTask
 from forecourt.domain.complaints.model import Complaint
@@ -18,7 +19,7 @@ from forecourt.domain.surveys.seed_templates import SEEDS
 from forecourt.domain.surveys.templates import to_json
 from forecourt.domain.work import Platform, open_group_work
 from forecourt.tenancy.ids import new_id
-from forecourt.tenancy.session import ResolvedGroup
+from forecourt.tenancy.session import ResolvedGroup, control_session
 from tests.domain.desk import START, Desk
 
 
@@ -142,10 +143,14 @@ async def group_rows(platform: Platform, group: ResolvedGroup) -> dict[str, UUID
         token = await accounts.issue_token(work, account, label="test", lifetime=timedelta(days=1))
         scheme = select(Scheme.id).where(Scheme.group_id == group.id).limit(1)
         template = await draft_template(work, to_json(SEEDS[0]))
-        return {
-            "Account": account,
-            "AccountMembership": membership,
-            "AccessToken": token.id,
-            "Scheme": (await work.session.scalars(scheme)).one(),
-            "SurveyTemplate": template,
-        }
+        named = (await work.session.scalars(scheme)).one()
+    async with control_session(platform.engines) as session:
+        opened = await open_session(session, account, clock=platform.clock)
+    return {
+        "Account": account,
+        "AccountMembership": membership,
+        "AccessToken": token.id,
+        "Scheme": named,
+        "SurveyTemplate": template,
+        "WebSession": opened.id,
+    }

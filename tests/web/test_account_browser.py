@@ -169,7 +169,7 @@ def test_from_a_forgotten_password_to_a_second_factor_and_out_again(
             page.wait_for_url("**/account?done=language")
             assert page.locator("html").get_attribute("lang") == other
             look.context.close()
-        assert len(site.letters()) == 4
+        assert len(site.letters()) == 5
 
 
 def test_everything_works_without_script_and_a_policy_asks_for_a_device(

@@ -40,6 +40,8 @@ from .tenancy.session import (
     store_session,
 )
 from .web.oauth import OAuthPages
+from .web.account_desk import AccountDesk
+from .web.account_routes import account_routes
 from .web.routes import error_handlers
 from .web.routes import routes as staff_routes
 from .web.scim.endpoint import ScimEndpoint
@@ -73,6 +75,7 @@ def build_app(server: Server, settings: Settings) -> Starlette:
         Route("/graphql", Endpoint(api_schema(), bearer_context, uploads=True)),
         *OAuthPages(lambda: app.state.authorization).routes(),
         *staff_routes(desk),
+        *account_routes(desk, AccountDesk(lambda: app.state.platform)),
     ]
     app = Starlette(
         routes=routes,

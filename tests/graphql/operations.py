@@ -129,6 +129,9 @@ MUTATIONS: Mapping[str, Needs] = {
     "draftSurveyTemplate": for_group("surveys:template:write", lambda _: {"body": {}}),
     "enableAccount": for_group(_MANAGE, lambda s: {"id": s.own("Account")}),
     "enableClient": for_group(_CLIENTS, lambda s: {"id": s.own("OAuthClient")}),
+    "endOtherSessions": everybody(lambda _: {}),
+    "endSession": everybody(lambda s: {"id": s.own("WebSession")}),
+    "endSessionsOf": for_group("accounts:session:end", lambda s: {"accountId": s.own("Account")}),
     "endMembership": for_group(_MANAGE, lambda s: {"id": s.own("AccountMembership")}),
     "fileAppeal": at_store("evaluation:appeal:file", lambda s: {"entryId": s.row("LedgerEntry"), "text": " "}),
     "fileComplaint": at_store(
@@ -174,7 +177,9 @@ MUTATIONS: Mapping[str, Needs] = {
         "surveys:interview:record", lambda s: {"invitationId": s.row("Invitation"), "answers": []}
     ),
     "removeDirectoryMapping": for_group(_DIRECTORY, lambda s: {"id": s.own("DirectoryMapping")}),
+    "removeSecondFactor": for_group(_MANAGE, lambda s: {"accountId": s.own("Account"), "reason": " "}),
     "replayDeadJobs": for_group("jobs:dead:replay", lambda _: {"ids": [str(new_id())]}),
+    "requireSecondFactor": for_group(_MANAGE, lambda _: {"required": False}),
     "retireSurveyTemplate": for_group("surveys:template:publish", lambda s: {"id": s.own("SurveyTemplate")}),
     "returnSurveyTemplate": for_group("surveys:template:publish", lambda s: {"id": s.own("SurveyTemplate")}),
     "revealContact": at_store("customers:contact:reveal", lambda s: {"id": s.row("ContactPoint"), **_WHY}),
@@ -186,6 +191,8 @@ MUTATIONS: Mapping[str, Needs] = {
         "complaints:validity:rule", lambda s: {"id": s.row("Complaint"), "verdict": "VALID", **_WHY}
     ),
     "setClientKeys": for_group(_CLIENTS, lambda s: {"id": s.own("OAuthClient")}),
+    "sendPasswordLink": for_group(_MANAGE, lambda s: {"accountId": s.own("Account")}),
+    "setOwnLanguage": everybody(lambda _: {"language": "tlh"}),
     "setPassword": for_group(_MANAGE, lambda s: {"id": s.own("Account"), "password": "x"}),
     "setSetting": for_group(
         "tenancy:setting:write",
@@ -226,7 +233,10 @@ GROUP_FIELDS: Mapping[str, Needs] = {
     "months": reading(GROUP, "benchmark:result:read", "evaluation:month:close"),
     "name": OPEN,
     "schemes": reading(ANYWHERE, "evaluation:scheme:read"),
+    "secondFactor": OPEN,
+    "sessions": OPEN,
     "settings": reading(GROUP, "tenancy:setting:read"),
+    "signIns": OPEN,
     "stores": OPEN,
     "surveyTemplates": reading(ANYWHERE, "surveys:template:read"),
     "timeZone": OPEN,

@@ -56,6 +56,8 @@ class MembershipInfo:
     employee_id: UUID | None
     valid_from: datetime
     valid_to: datetime | None
+    #: the identity provider that gives it; None: an administrator did
+    provider_id: UUID | None = None
 
 
 def account_name(text: str) -> str:
@@ -136,6 +138,20 @@ async def set_password(
     check_new(password, name=name)
     encoded = await passwords.hash(password)
     await session.execute(_account(actor, account_id).values(password_hash=encoded))
+    await _end_sessions(session, actor, account_id, clock.now())
+
+
+async def remove_password(
+    session: AsyncSession, actor: Actor, account_id: UUID, *, clock: Clock = SYSTEM_CLOCK
+) -> None:
+    """Nobody signs in with the password any more; web sessions end. The account can then be found by an identity provider.
+
+    Raises:
+        Forbidden, NotFound: as `disable_account`.
+    """
+    actor.require(MANAGE, None)
+    await _name_of(session, actor, account_id)
+    await session.execute(_account(actor, account_id).values(password_hash=None))
     await _end_sessions(session, actor, account_id, clock.now())
 
 
@@ -302,6 +318,7 @@ async def list_memberships(
             AccountMembership.employee_id,
             AccountMembership.valid_from,
             AccountMembership.valid_to,
+            AccountMembership.provider_id,
         )
         .where(AccountMembership.account_id == account_id, AccountMembership.group_id == actor.group_id)
         .order_by(AccountMembership.valid_from, AccountMembership.id)
@@ -321,7 +338,16 @@ async def memberships_of(
     actor.require("accounts:account:read", None)
     item = AccountMembership
     query = (
-        select(item.id, item.account_id, item.store_id, item.role, item.employee_id, item.valid_from, item.valid_to)
+        select(
+            item.id,
+            item.account_id,
+            item.store_id,
+            item.role,
+            item.employee_id,
+            item.valid_from,
+            item.valid_to,
+            item.provider_id,
+        )
         .where(item.account_id.in_(sorted(account_ids)), item.group_id == actor.group_id)
         .order_by(item.valid_from, item.id)
         .limit(max(1, min(limit, 5000)))

@@ -31,6 +31,8 @@ PERMISSIONS: Mapping[str, str] = MappingProxyType(
     {
         "accounts:account:manage": "create accounts, give and take memberships",
         "accounts:account:read": "list the group's accounts and memberships",
+        "accounts:provider:manage": "connect identity providers, write and activate their rules",
+        "accounts:provider:read": "see the group's identity providers",
         "audit:event:read": "read the audit",
         "benchmark:result:read": "read the group's benchmark with the stores' names",
         "benchmark:share:read": "read the own store's place and the anonymous distribution",
@@ -225,6 +227,8 @@ ROLES: Mapping[str, Mapping[str, Scope]] = MappingProxyType(
         "GROUP_ADMIN": {
             "accounts:account:manage": _GROUP,
             "accounts:account:read": _GROUP,
+            "accounts:provider:manage": _GROUP,
+            "accounts:provider:read": _GROUP,
             "jobs:dead:read": _GROUP,
             "jobs:dead:replay": _GROUP,
             "tenancy:group:read": _GROUP,
@@ -233,6 +237,7 @@ ROLES: Mapping[str, Mapping[str, Scope]] = MappingProxyType(
         },
         "INTERNAL_AUDIT": {
             "accounts:account:read": _GROUP,
+            "accounts:provider:read": _GROUP,
             "audit:event:read": _STORE,
             "evaluation:kpi:read": _STORE,
             "evaluation:ledger:read": _STORE,

@@ -17,6 +17,7 @@ from .jobs import care, evaluation, interchange, rounds, surveys
 from .jobs.broker import PostgresBroker, make_broker
 from .jobs.context import JobContext
 from .jobs.middleware import JobMetrics, job_middleware
+from .outgoing import Outgoing
 from .settings import Settings
 from .tenancy import embedded
 from .tenancy.bootstrap import bootstrap, require_hardening
@@ -78,7 +79,8 @@ async def open_platform(server: Server, settings: Settings, *, application: str)
     """Connections of one process, closed at the end."""
     engines = Engines(server, settings, application=application)
     try:
-        yield Platform(engines)
+        async with Outgoing(allow_loopback=settings.outgoing_loopback) as outgoing:
+            yield Platform(engines, outgoing=outgoing)
     finally:
         await engines.aclose()
 

@@ -43,6 +43,10 @@ class Settings(BaseSettings):
     )
     mail_from: str = "survey@forecourt.invalid"
     lease_seconds: float = Field(default=30.0, gt=0)
+    outgoing_loopback: bool = Field(
+        default=False,
+        description="For development and tests: allows http and any port to loopback (identity providers, webhooks).",
+    )
     otlp_endpoint: str | None = Field(
         default=None,
         validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",

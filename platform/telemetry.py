@@ -165,6 +165,11 @@ def configure_logs(level: str = "INFO", *, stream: TextIO | None = None, pretty:
         )
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
+    for name in (
+        "httpcore2",
+        "httpx2",
+    ):  # they log addresses and, at DEBUG, headers: a webhook's secret, a client's password
+        logging.getLogger(name).setLevel(logging.WARNING)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -20,6 +20,7 @@ from ..composition import (
 )
 from ..domain.work import Platform
 from ..errors import Unavailable
+from ..outgoing import Outgoing
 from ..settings import Settings, settings
 from ..telemetry import configure
 from ..tenancy.bootstrap import bootstrap, require_hardening
@@ -110,7 +111,8 @@ def _work(chosen: Settings, *, threads: int, queues: set[str] | None) -> int:
     configure(chosen, service="worker")
     server = without_owner(open_server(chosen))
     check_start(server, chosen)
-    platform = Platform(Engines(server, chosen, application="forecourt worker"))
+    outgoing = Outgoing(allow_loopback=chosen.outgoing_loopback)
+    platform = Platform(Engines(server, chosen, application="forecourt worker"), outgoing=outgoing)
     with worker_broker(server, chosen) as (broker, metrics):
         return run_worker(broker, register_jobs(platform), threads=threads, queues=queues, metrics=metrics)
 

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from ..auth.actor import Actor
 from ..auth.roles import Scope
 from ..clock import SYSTEM_CLOCK, Clock
+from ..outgoing import Outgoing
 from ..settings import Settings
 from ..tenancy.crypto import ContactCipher
 from ..tenancy.engines import Engines
@@ -32,10 +33,11 @@ from .feed import AuditEvent, ChangeEvent, GroupAuditEvent, GroupInbox, Inbox
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """What every unit of work needs from the process: connections, secrets, settings, the clock."""
+    """What every unit of work needs from the process: connections, secrets, settings, the clock, requests to others."""
 
     engines: Engines
     clock: Clock = SYSTEM_CLOCK
+    outgoing: Outgoing = field(default_factory=Outgoing)
 
     @property
     def settings(self) -> Settings:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import quote
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, select
@@ -18,6 +19,26 @@ from .model import IdentityProvider
 SECRET_PURPOSE: Final = "identity provider"  # noqa: S105  (a purpose, not a secret)
 #: What the ID token of a session is sealed for, bound to the bytes of the provider's id.
 ID_TOKEN_PURPOSE: Final = "id token"  # noqa: S105
+
+
+def start_path(group_code: str, code: str) -> str:
+    """Where a sign-in with a provider begins."""
+    return f"/sign-in/sso/{quote(group_code, safe='')}/{quote(code, safe='')}"
+
+
+def callback_path(group_code: str, code: str) -> str:
+    """Where the provider sends the browser back to (``redirect_uri``). Each provider has its own: an answer that arrives at
+    another's address was mixed up on purpose (RFC 9700, section 4.4.2.2)."""
+    return f"/sso/callback/{quote(group_code, safe='')}/{quote(code, safe='')}"
+
+
+def backchannel_path(group_code: str, code: str) -> str:
+    """Where the provider says that a session ended (``backchannel_logout_uri``)."""
+    return f"/sso/backchannel/{quote(group_code, safe='')}/{quote(code, safe='')}"
+
+
+#: Where the provider sends the browser after it signed out there (``post_logout_redirect_uri``).
+SIGNED_OUT_PATH: Final = "/sso/signed-out"
 
 #: Gives the sealer of a group and purpose, as `Platform.sealer` does.
 Sealers = Callable[[UUID, str], Sealer]

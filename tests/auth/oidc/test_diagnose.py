@@ -231,7 +231,7 @@ def test_each_sentence_stands_in_both_languages_with_the_same_holes(code: str) -
 @pytest.fixture
 def real() -> Iterator[str]:
     """The issuer of a running provider."""
-    from oidc_provider_mock import run_server_in_thread  # warns when it is imported
+    from oidc_provider_mock import run_server_in_thread  # type: ignore[import-untyped]  # it has no types
 
     with run_server_in_thread() as server:
         yield f"http://127.0.0.1:{server.server_port}"

@@ -36,6 +36,8 @@ from .tenancy.session import (
     resolve_group,
     store_session,
 )
+from .web.account_desk import AccountDesk
+from .web.account_routes import account_routes
 from .web.routes import error_handlers
 from .web.routes import routes as staff_routes
 from .web.survey import SurveyPages
@@ -60,6 +62,7 @@ def build_app(server: Server, settings: Settings) -> Starlette:
         Route("/metrics", metrics),
         Route("/graphql", Endpoint(api_schema(), bearer_context, uploads=True)),
         *staff_routes(desk),
+        *account_routes(desk, AccountDesk(lambda: app.state.platform)),
     ]
     app = Starlette(
         routes=routes,

@@ -8,7 +8,8 @@ from uuid import UUID
 from .auth.actor import Actor
 from .auth.identify import identify_session
 from .auth.sign_in import sign_in
-from .auth.web_sessions import OpenedSession, VerifiedSession, open_session, revoke_session
+from .auth.steps import OpenedStep, open_step
+from .auth.web_sessions import OpenedSession, SignInBy, VerifiedSession, open_session, revoke_session
 from .domain.work import Platform
 from .graphql.api import api_schema
 from .graphql.context import Context
@@ -26,13 +27,14 @@ class StaffDesk:
         self._platform = platform
         self._make_context = make_context
 
-    async def sign_in(self, *, name: str, password: str, address: str) -> OpenedSession:
+    async def sign_in(self, *, name: str, password: str, by: SignInBy) -> OpenedSession | OpenedStep:
         engines, clock = self._platform().engines, self._platform().clock
-        person = await sign_in(
-            partial(control_session, engines), name=name, password=password, address=address, clock=clock
-        )
+        sessions = partial(control_session, engines)
+        person = await sign_in(sessions, name=name, password=password, address=by.address or "", by=by, clock=clock)
         async with control_session(engines) as session:
-            return await open_session(session, person.account_id, clock=clock)
+            if person.step is not None:
+                return await open_step(session, person, by=by, clock=clock)
+            return await open_session(session, person.account_id, by=by, clock=clock)
 
     async def sign_out(self, cookie: str) -> None:
         async with control_session(self._platform().engines) as session:

@@ -13,6 +13,7 @@ from . import (
     evaluation,
     interchange,
     jobs,
+    sessions,
     settings,
     surveys,
     templates,
@@ -25,7 +26,7 @@ from .schema import ApiSchema, Parts, build
 def _user_errors() -> Mapping[str, Saying]:
     """Codes of every feature. A code has one saying: what two features share stands in `errors.USER_ERRORS`."""
     found: dict[str, Saying] = {}
-    for feature in (accounts, care, complaints, customers, evaluation, settings, surveys, templates):
+    for feature in (accounts, care, complaints, customers, evaluation, sessions, settings, surveys, templates):
         twice = found.keys() & feature.USER_ERRORS.keys()
         if twice:
             raise ValueError(f"two features say {', '.join(sorted(twice))}")
@@ -43,10 +44,12 @@ def api_schema() -> ApiSchema:
                 accounts.GroupAccounts,
                 benchmark.GroupBenchmarks,
                 jobs.GroupJobs,
+                sessions.GroupSessions,
                 settings.GroupSettings,
                 templates.GroupTemplates,
             ),
             store=(benchmark.StoreBenchmarks,),
+            viewer=(sessions.ViewerAccount,),
             mutations=(
                 *accounts.MUTATIONS,
                 *benchmark.MUTATIONS,
@@ -56,6 +59,7 @@ def api_schema() -> ApiSchema:
                 *evaluation.MUTATIONS,
                 *interchange.MUTATIONS,
                 *jobs.MUTATIONS,
+                *sessions.MUTATIONS,
                 *settings.MUTATIONS,
                 *surveys.MUTATIONS,
                 *templates.MUTATIONS,

@@ -5,16 +5,18 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from ..auth.actor import Actor
-from ..auth.web_sessions import OpenedSession, VerifiedSession
+from ..auth.steps import OpenedStep
+from ..auth.web_sessions import OpenedSession, SignInBy, VerifiedSession
 
 
 class WebDesk(Protocol):
     """Everything that a staff page needs from below and beside. Each method opens and ends its own transactions."""
 
-    async def sign_in(self, *, name: str, password: str, address: str) -> OpenedSession:
+    async def sign_in(self, *, name: str, password: str, by: SignInBy) -> OpenedSession | OpenedStep:
         """A new web session for whoever knows this password (`auth.sign_in.sign_in`, then `web_sessions.open_session`).
 
-        ``address`` is the network address of the client as the server knows it.
+        A step where a second factor is to come. ``by`` says which browser it is; its address is the client's as the
+        server knows it.
 
         Raises:
             Unauthenticated: name or password is wrong, never which.

@@ -4,9 +4,11 @@ from typing import Any
 
 from starlette.responses import Response
 
-from ..auth.web_sessions import ABSOLUTE, COOKIE
+from ..auth.steps import OpenedStep
+from ..auth.web_sessions import COOKIE
 from ..errors import Invalid, NotFound, Throttled, Unauthenticated
 from . import language as languages
+from .cookies import with_session, with_step, without
 from .visit import Visit, safe_next, see_other
 
 _YEAR = 365 * 24 * 3600
@@ -21,9 +23,8 @@ async def do_sign_in(visit: Visit) -> Response:
     """Check name and password; a fresh session every time, whatever cookie the browser brought (no fixation)."""
     fields = await visit.form()
     name, back = fields.get("name", ""), fields.get("next")
-    address = visit.request.client.host if visit.request.client else ""
     try:
-        opened = await visit.desk.sign_in(name=name, password=fields.get("password", ""), address=address)
+        opened = await visit.desk.sign_in(name=name, password=fields.get("password", ""), by=visit.browser)
     except Unauthenticated:
         return _sign_in_form(visit, problem="wrong", name=name, back=back, status=401)
     except Throttled as error:
@@ -31,26 +32,17 @@ async def do_sign_in(visit: Visit) -> Response:
         response.headers["Retry-After"] = str(max(1, round(error.retry_after)))
         return response
     await _end_session(visit)
-    response = see_other(safe_next(back))
-    response.set_cookie(
-        COOKIE,
-        opened.cookie,
-        max_age=int(ABSOLUTE.total_seconds()),
-        path="/",
-        secure=True,
-        httponly=True,
-        samesite="lax",
-    )
-    return response
+    if isinstance(opened, OpenedStep):
+        page = "/sign-in/code" if opened.kind == "CODE" else "/sign-in/enrol"
+        return with_step(see_other(page, next=safe_next(back)), opened)
+    return with_session(see_other(safe_next(back)), opened)
 
 
 async def do_sign_out(visit: Visit) -> Response:
     """End the session on the server and forget the cookie."""
     await visit.form()
     await _end_session(visit)
-    response = see_other("/sign-in", done="signed-out")
-    response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
-    return response
+    return without(see_other("/sign-in", done="signed-out"), COOKIE)
 
 
 async def set_language(visit: Visit) -> Response:

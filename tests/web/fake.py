@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from forecourt.auth.actor import Actor, Membership
-from forecourt.auth.web_sessions import OpenedSession, VerifiedSession
+from forecourt.auth.web_sessions import OpenedSession, SignInBy, VerifiedSession
 from forecourt.domain.benchmark.rules import Benchmark, Missing, StoreCount, benchmark, published
 from forecourt.errors import Throttled, Unauthenticated
 
@@ -178,7 +178,7 @@ class FakeDesk:
         self.gaps: list[str] = []
         self.asked: list[tuple[str, Mapping[str, Any], str]] = []
 
-    async def sign_in(self, *, name: str, password: str, address: str) -> OpenedSession:
+    async def sign_in(self, *, name: str, password: str, by: SignInBy) -> OpenedSession:
         """See `WebDesk`."""
         if self.failures >= 5:
             raise Throttled("too many failed sign-ins", retry_after=240)

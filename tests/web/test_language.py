@@ -8,6 +8,8 @@ import pytest
 from babel.messages.extract import extract_from_dir
 from jinja2 import Environment, nodes
 
+from forecourt.auth.local_model import OUTCOMES
+from forecourt.auth.model import SIGN_IN_METHODS
 from forecourt.auth.roles import ROLES
 from forecourt.domain.benchmark.funnel import Verdict
 from forecourt.domain.evaluation.kpi_catalogue import KPIS
@@ -38,8 +40,15 @@ FAMILIES = {
     "category": ["SATISFACTION", "REPAIR_EFFICIENCY", "PARTS", "SERVICE_EFFICIENCY", "REVENUE"],
     "scheme": ["SALES-24H", "SALES-2H"],
     "standing": ["FIRST_QUARTER", "LAST_QUARTER"],
-    "done": ["approved", "published", "decided", "appealed"],
+    "method": list(SIGN_IN_METHODS),
+    "outcome": list(OUTCOMES),
+    "done": [
+        *("approved", "published", "decided", "appealed"),
+        *("language", "password", "session-ended", "sessions-ended", "token-ended", "factor-removed"),
+    ],
     "refusal": [
+        *("DIFFERENT", "WEAK_PASSWORD", "SAME_PASSWORD", "WRONG_PASSWORD", "WRONG_CODE"),
+        *("NO_SECOND_FACTOR", "SECOND_FACTOR_REQUIRED"),
         "STALE_VERSION",
         "WRONG_STATE",
         "PROVISIONAL",

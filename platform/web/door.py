@@ -4,13 +4,16 @@ from typing import Any
 
 from starlette.responses import Response
 
+from ..auth.oidc.relying_party import TRANSACTION
 from ..auth.steps import OpenedStep
-from ..auth.web_sessions import COOKIE
+from ..auth.web_sessions import COOKIE, OpenedSession
 from ..errors import Invalid, NotFound, Throttled, Unauthenticated
 from . import language as languages
-from .cookies import with_session, with_step, without
+from .cookies import with_session, with_step, with_value, without
 from .visit import Visit, safe_next, see_other
 
+#: What comes back from an identity provider with a browser that signed out there.
+LEFT = "__Host-forecourt-left"
 _YEAR = 365 * 24 * 3600
 
 
@@ -38,11 +41,21 @@ async def do_sign_in(visit: Visit) -> Response:
     return with_session(see_other(safe_next(back)), opened)
 
 
-async def do_sign_out(visit: Visit) -> Response:
-    """End the session on the server and forget the cookie."""
-    await visit.form()
+async def enter(visit: Visit, opened: OpenedSession, back: str) -> Response:
+    """Begin a session in this browser, end the one it had, and go where the person wanted to go."""
     await _end_session(visit)
-    return without(see_other("/sign-in", done="signed-out"), COOKIE)
+    return with_session(see_other(safe_next(back)), opened)
+
+
+async def do_sign_out(visit: Visit) -> Response:
+    """End the session on the server and forget the cookie; go on to the identity provider where the session began, if any."""
+    await visit.form()
+    onward = await visit.desk.leave(visit.request.cookies.get(COOKIE, ""), language=visit.language)
+    if onward is None:
+        return without(see_other("/sign-in", done="signed-out"), COOKIE)
+    visit.session = None
+    response = visit.page("sso_onward.html", onward=onward, leaving=True)
+    return without(with_value(response, LEFT, onward.state, TRANSACTION), COOKIE)
 
 
 async def set_language(visit: Visit) -> Response:

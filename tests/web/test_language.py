@@ -16,6 +16,7 @@ from forecourt.domain.evaluation.kpi_catalogue import KPIS
 from forecourt.domain.evaluation.model import ENTRY_STATES, RUN_STATES
 from forecourt.web.language import LANGUAGES, choose_language, load_catalogue
 from forecourt.web.render import render
+from forecourt.web.sso import KINDS
 from forecourt.web.stores import KPI_GROUPS
 
 WEB = Path(__file__).parent.parent.parent / "platform" / "web"
@@ -57,6 +58,8 @@ FAMILIES = {
         "EMPTY_TEXT",
         "ALREADY_APPEALED",
     ],
+    "ssoproblem": list(KINDS),
+    "ssoadvice": list(KINDS),
     "problem": ["not-found", "forbidden", "throttled", "unavailable", "failed"],
     "advice": ["not-found", "forbidden", "throttled", "unavailable", "failed"],
 }

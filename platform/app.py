@@ -16,6 +16,7 @@ from .auth.identify import identify
 from .auth.resolve import visible_stores
 from .composition import open_platform
 from .desk import StaffDesk
+from .domain.accounts.arrival import sign_in_from
 from .domain.entities import ENTITIES
 from .domain.work import Platform
 from .errors import ForecourtError
@@ -24,6 +25,7 @@ from .graphql.context import Context
 from .graphql.http import Endpoint
 from .graphql.services import Services
 from .settings import Settings
+from .sso_desk import PlatformSso
 from .telemetry import Telemetry, render_metrics
 from .tenancy.queue import workers_alive
 from .tenancy.security import check_parameters, check_statement, problems
@@ -36,8 +38,11 @@ from .tenancy.session import (
     resolve_group,
     store_session,
 )
+from .web.account_desk import AccountDesk
+from .web.account_routes import account_routes
 from .web.routes import error_handlers
 from .web.routes import routes as staff_routes
+from .web.sso import SsoPages
 from .web.survey import SurveyPages
 from .web.survey_desk import PlatformDesk
 
@@ -52,7 +57,9 @@ def build_app(server: Server, settings: Settings) -> Starlette:
             yield
 
     surveys = SurveyPages(PlatformDesk(lambda: app.state.platform))
-    desk = StaffDesk(lambda: app.state.platform, operation_context)
+    sso = PlatformSso(lambda: app.state.platform, sign_in_from)
+    desk = StaffDesk(lambda: app.state.platform, operation_context, sso.leave)
+    sso_pages = SsoPages(desk, sso, secret=server.secrets.derive("sign-in transaction").hex())
     routes = [
         *surveys.routes(),
         Route("/healthz", healthz),
@@ -60,6 +67,8 @@ def build_app(server: Server, settings: Settings) -> Starlette:
         Route("/metrics", metrics),
         Route("/graphql", Endpoint(api_schema(), bearer_context, uploads=True)),
         *staff_routes(desk),
+        *sso_pages.routes(),
+        *account_routes(desk, AccountDesk(lambda: app.state.platform)),
     ]
     app = Starlette(
         routes=routes,

@@ -13,7 +13,7 @@ from .domain.evaluation.schemes import install_seed_schemes
 from .domain.surveys.publishing import install_seed_templates
 from .domain.work import GroupWork, Platform
 from .errors import Unavailable
-from .jobs import care, evaluation, interchange, rounds, surveys
+from .jobs import accounts, care, evaluation, interchange, rounds, surveys
 from .jobs.broker import PostgresBroker, make_broker
 from .jobs.context import JobContext
 from .jobs.middleware import JobMetrics, job_middleware
@@ -29,7 +29,7 @@ from .tenancy.schedule import put_schedule
 from .tenancy.security import check_hardening
 from .tenancy.server import Server, open_server
 
-FEATURES = (care, evaluation, interchange, rounds, surveys)
+FEATURES = (accounts, care, evaluation, interchange, rounds, surveys)
 assert tables.MODULES  # noqa: S101  (imported so that the metadata is whole)
 
 
@@ -125,4 +125,5 @@ async def settle_group(work: GroupWork) -> None:
     """Give a new group what every group begins with: shipped schemes and questionnaires, and its schedules."""
     await install_seed_schemes(work)
     await install_seed_templates(work)
-    await put_schedule(work.session, rounds.schedule_of(work.group), now=work.now)
+    for schedule in (rounds.schedule_of(work.group), accounts.schedule_of(work.group)):
+        await put_schedule(work.session, schedule, now=work.now)

@@ -16,8 +16,10 @@ Who needs what, to be declared with `tenancy/security.py` (rows of a group are r
            group=("select (id, account_id, group_id, label, created_at, expires_at, revoked_at, last_used_at)", "insert",
                   "update (revoked_at)"),
            control=("select", "update (last_used_at)"))
-    Grants("web_session", group=("select (account_id, group_id, revoked_at, provider_id)", "update (revoked_at)"),
-           control=("select", "insert", "update"))
+    Grants("web_session",
+           group=("select (id, account_id, group_id, created_at, last_seen_at, idle_expires_at, absolute_expires_at,"
+                  " revoked_at, method, address, user_agent, provider_id)", "update (revoked_at)"),
+           control=("select", "insert", "update", "delete"))
     Grants("sign_in_attempt", control=("select", "insert", "update", "delete"), group_column=None)
 
 `forecourt_control` signs in and looks up; `forecourt_group` manages its own rows and never reads a password or token hash.
@@ -49,7 +51,8 @@ LANGUAGES = ("en", "zh-CN")
 SIGN_IN_METHODS = ("PASSWORD", "PASSWORD_AND_CODE", "PROVIDER")
 
 
-def _of_account() -> ForeignKeyConstraint:
+def of_account() -> ForeignKeyConstraint:
+    """Ties a row's account and group together: a row cannot name the account of another group."""
     return ForeignKeyConstraint(["account_id", "group_id"], ["control.account.id", "control.account.group_id"])
 
 
@@ -60,6 +63,7 @@ class Account(ControlTable):
     __table_args__ = (
         UniqueConstraint("id", "group_id"),
         UniqueConstraint("name"),
+        Index("ix_account_email", text("lower(email)")),
         CheckConstraint("name ~ '^[a-z0-9][a-z0-9._@+-]*$'", name="name"),
         CheckConstraint(one_of("state", *ACCOUNT_STATES), name="state"),
         CheckConstraint(one_of("language", *LANGUAGES), name="language"),
@@ -89,7 +93,7 @@ class AccountMembership(ControlTable):
 
     __tablename__ = "membership"
     __table_args__ = (
-        _of_account(),
+        of_account(),
         ForeignKeyConstraint(
             ["provider_id", "group_id"], ["control.identity_provider.id", "control.identity_provider.group_id"]
         ),
@@ -123,7 +127,7 @@ class AccessToken(ControlTable):
 
     __tablename__ = "access_token"
     __table_args__ = (
-        _of_account(),
+        of_account(),
         CheckConstraint("length(token_hash) = 32", name="token_hash"),
         CheckConstraint("expires_at > created_at", name="period"),
     )
@@ -150,7 +154,7 @@ class WebSession(ControlTable):
 
     __tablename__ = "web_session"
     __table_args__ = (
-        _of_account(),
+        of_account(),
         CheckConstraint("length(secret_hash) = 32", name="secret_hash"),
         CheckConstraint("idle_expires_at <= absolute_expires_at", name="period"),
         CheckConstraint(one_of("method", *SIGN_IN_METHODS), name="method"),
@@ -171,6 +175,8 @@ class WebSession(ControlTable):
     idle_expires_at: Mapped[datetime]
     absolute_expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+    #: when its person last proved who they are, by signing in or when asked again
+    proved_at: Mapped[datetime]
     method: Mapped[str] = mapped_column(server_default="PASSWORD")
     #: where the sign-in came from, for its person to recognise it
     address: Mapped[str | None]
@@ -221,8 +227,12 @@ REGISTRY.declare(
     ),
     Grants(
         "web_session",
-        group=("select (account_id, group_id, revoked_at, provider_id)", "update (revoked_at)"),
-        control=("select", "insert", "update"),
+        group=(
+            "select (id, account_id, group_id, created_at, last_seen_at, idle_expires_at, absolute_expires_at, revoked_at,"
+            " method, address, user_agent, provider_id)",
+            "update (revoked_at)",
+        ),
+        control=("select", "insert", "update", "delete"),
     ),
     Grants("sign_in_attempt", control=("select", "insert", "update", "delete"), group_column=None),
 )

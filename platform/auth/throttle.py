@@ -3,6 +3,8 @@
 Failures are counted per name **and** address, so that strangers who guess at a person's password slow down themselves and not
 the person. Two wider counts stop guessing spread over many names or many addresses; they spare a pair that signed in
 before, so that neither a noisy neighbour behind the same address nor an attack from everywhere locks the person out.
+
+One-time codes and letters of reset are counted in the same way, each by itself: see `PASSWORDS`, `CODES` and `RESETS`.
 """
 
 import ipaddress
@@ -22,6 +24,23 @@ FAMILIAR: Final = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """How much of one kind of attempt is looked at: freely by a pair, and by unfamiliar pairs of an address or a name."""
+
+    free: int
+    per_address: int
+    per_name: int
+
+
+PASSWORDS: Final = Limits(FREE, PER_ADDRESS, PER_NAME)
+#: A code has six digits and three of them are right at a time (RFC 6238, section 5.2), and whoever types one knows the
+#: password already: strangers get 20 in `WINDOW`, that is a chance of 0.6 % in a day of guessing without a pause.
+CODES: Final = Limits(FREE, PER_ADDRESS, 20)
+#: Asking for letters of reset; how many an account gets is limited by `letters.MOST_RESETS`.
+RESETS: Final = Limits(FREE, 20, 20)
+
+
+@dataclass(frozen=True, slots=True)
 class Pair:
     """What is known of one name at one address."""
 
@@ -35,19 +54,19 @@ class Pair:
         return self.failures if recent else 0
 
 
-def wait(pair: Pair, *, of_address: int, of_name: int, now: datetime) -> timedelta:
+def wait(pair: Pair, *, of_address: int, of_name: int, now: datetime, limits: Limits = PASSWORDS) -> timedelta:
     """Time until the next attempt is looked at; zero when it may be now.
 
     ``of_address`` and ``of_name`` are the recent failures of the whole address and of the whole name.
     """
     familiar = pair.last_succeeded_at is not None and pair.last_succeeded_at > now - FAMILIAR
-    if not familiar and (of_address >= PER_ADDRESS or of_name >= PER_NAME):
+    if not familiar and (of_address >= limits.per_address or of_name >= limits.per_name):
         return WINDOW
     failures = pair.recent_failures(now)
-    if failures < FREE or pair.last_failed_at is None:
+    if failures < limits.free or pair.last_failed_at is None:
         return timedelta(0)
     # 2**10 seconds is beyond the window already; the cap keeps the power small.
-    pause = min(timedelta(seconds=2 ** min(failures - FREE, 10)), WINDOW)
+    pause = min(timedelta(seconds=2 ** min(failures - limits.free, 10)), WINDOW)
     return max(timedelta(0), pair.last_failed_at + pause - now)
 
 

@@ -1,5 +1,6 @@
 """Every table of Forecourt, imported so that the metadata of `tenancy/base.py` is whole (migrations, provisioning)."""
 
+from ..auth import local_model as _local
 from ..auth import model as _auth
 from ..auth.oidc import model as _oidc
 from ..tenancy import control as _control
@@ -27,6 +28,7 @@ MODULES = (
     _evaluation,
     _feed,
     _interchange,
+    _local,
     _oidc,
     _people,
     _sales,

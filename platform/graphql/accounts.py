@@ -11,7 +11,7 @@ import strawberry
 
 from ..auth.accounts import AccountInfo, MembershipInfo, find_info, list_accounts, memberships_of
 from ..auth.roles import ROLES
-from ..auth.tokens import list_tokens
+from ..auth.tokens import TokenInfo, list_tokens
 from ..domain.accounts import actions
 from ..domain.people.reads import employee_id_of
 from ..domain.wording import storable, wording
@@ -181,23 +181,25 @@ class GroupAccounts:
         ] = None,
     ) -> list[AccessTokenType]:
         context = context_of(info)
-        account = _own(context) if account_id is None else context.resolve_of_group(account_id, ACCOUNT)
+        account = own_account_id(context) if account_id is None else context.resolve_of_group(account_id, ACCOUNT)
         known = services(context)
         async with group_session(known.platform.engines, known.group, read_only=True) as session:
             if account != context.actor.account_id:
                 await find_info(session, context.actor, account)
             found = await list_tokens(session, context.actor, account)
-        names = ("label", "created_at", "expires_at", "revoked_at", "last_used_at")
-        return [
-            AccessTokenType(
-                id=strawberry.ID(context.id_of_group(TOKEN, item.id)),
-                **{name: getattr(item, name) for name in names},
-            )
-            for item in found
-        ]
+        return [token_type(context, item) for item in found]
 
 
-def _own(context: Context) -> UUID:
+def token_type(context: Context, item: TokenInfo) -> AccessTokenType:
+    """A token as the API shows it."""
+    names = ("label", "created_at", "expires_at", "revoked_at", "last_used_at")
+    return AccessTokenType(
+        id=strawberry.ID(context.id_of_group(TOKEN, item.id)), **{name: getattr(item, name) for name in names}
+    )
+
+
+def own_account_id(context: Context) -> UUID:
+    """The viewer's own account. Raises NotFound for a program."""
     if context.actor.account_id is None:
         raise NotFound("the viewer has no account")
     return context.actor.account_id
@@ -214,12 +216,20 @@ class CreateAccountInput:
     display_name: str = strawberry.field(description="Name to show, up to 200 characters 显示名.")
     email: str | None = strawberry.field(default=None, description="E-mail address 电子邮件.")
     language: str = strawberry.field(default="zh-CN", description="Language, zh-CN or en 语言.")
+    invite: bool = strawberry.field(
+        default=False, description="Send its person a link to choose a password; needs the e-mail address 邀请."
+    )
 
 
 async def _create(context: Context, given: Any) -> Done:
     async with group_work(context) as work:
         account_id = await actions.create_account(
-            work, name=given.name, display_name=given.display_name, email=given.email, language=given.language
+            work,
+            name=given.name,
+            display_name=given.display_name,
+            email=given.email,
+            language=given.language,
+            invite=given.invite,
         )
     return Done(values={"account": await _one(context, account_id)})
 
@@ -337,7 +347,9 @@ class IssueTokenInput:
 
 
 async def _issue(context: Context, given: Any) -> Done:
-    account_id = _own(context) if given.account_id is None else context.resolve_of_group(given.account_id, ACCOUNT)
+    account_id = (
+        own_account_id(context) if given.account_id is None else context.resolve_of_group(given.account_id, ACCOUNT)
+    )
     if not 1 <= given.days <= 366:
         raise Invalid("1 to 366 days", path=("days",))
     async with group_work(context) as work:
@@ -403,7 +415,7 @@ MUTATIONS = (
     ),
     Mutation(
         name="setPassword",
-        description="Give somebody else's account a password 重置密码. Needs accounts:account:manage.",
+        description="Give somebody else's account a password; sessions and tokens end 重置密码. Needs accounts:account:manage.",
         input=SetPasswordInput,
         run=_password,
         values=_VALUES,

@@ -14,6 +14,7 @@ from . import (
     interchange,
     jobs,
     providers,
+    sessions,
     settings,
     surveys,
     templates,
@@ -26,7 +27,18 @@ from .schema import ApiSchema, Parts, build
 def _user_errors() -> Mapping[str, Saying]:
     """Codes of every feature. A code has one saying: what two features share stands in `errors.USER_ERRORS`."""
     found: dict[str, Saying] = {}
-    for feature in (accounts, care, complaints, customers, evaluation, providers, settings, surveys, templates):
+    for feature in (
+        accounts,
+        care,
+        complaints,
+        customers,
+        evaluation,
+        providers,
+        sessions,
+        settings,
+        surveys,
+        templates,
+    ):
         twice = found.keys() & feature.USER_ERRORS.keys()
         if twice:
             raise ValueError(f"two features say {', '.join(sorted(twice))}")
@@ -45,10 +57,12 @@ def api_schema() -> ApiSchema:
                 benchmark.GroupBenchmarks,
                 jobs.GroupJobs,
                 providers.GroupProviders,
+                sessions.GroupSessions,
                 settings.GroupSettings,
                 templates.GroupTemplates,
             ),
             store=(benchmark.StoreBenchmarks,),
+            viewer=(sessions.ViewerAccount,),
             mutations=(
                 *accounts.MUTATIONS,
                 *benchmark.MUTATIONS,
@@ -59,6 +73,7 @@ def api_schema() -> ApiSchema:
                 *interchange.MUTATIONS,
                 *jobs.MUTATIONS,
                 *providers.MUTATIONS,
+                *sessions.MUTATIONS,
                 *settings.MUTATIONS,
                 *surveys.MUTATIONS,
                 *templates.MUTATIONS,

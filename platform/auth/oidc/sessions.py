@@ -1,6 +1,6 @@
 """Web sessions that began at a provider."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 from uuid import UUID
 
@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ...clock import Clock
 from ...errors import Unauthenticated
+from ..history import record_sign_in
 from ..model import Account, WebSession
 from ..web_sessions import OpenedSession, SignInBy, open_session, verify_session
 from .config import ID_TOKEN_PURPOSE, ProviderIdentity, Sealers
@@ -32,11 +33,10 @@ async def open_for(
     account_id: UUID,
     *,
     group_id: UUID,
-    address: str | None,
-    user_agent: str | None,
+    by: SignInBy,
     clock: Clock,
 ) -> OpenedSession:
-    """A new web session for somebody whom the provider of a group vouches for, in a control session.
+    """A new web session for somebody whom the provider of a group vouches for, in a control session; ``by`` is their browser.
 
     Raises:
         Unauthenticated: the account is gone, disabled, or another group's.
@@ -49,15 +49,15 @@ async def open_for(
     if len(identity.id_token) <= _LONGEST_HINT:
         sealer = sealers(group_id, ID_TOKEN_PURPOSE)
         sealed = sealer.seal(identity.id_token.encode(), bound_to=identity.provider_id.bytes)
-    by = SignInBy(
+    by = replace(
+        by,
         method="PROVIDER",
-        address=address,
-        user_agent=user_agent,
         provider_id=identity.provider_id,
         provider_subject=identity.subject,
         provider_sid=identity.sid,
         id_token_enc=sealed,
     )
+    await record_sign_in(session, account_id, outcome="SUCCEEDED", by=by, clock=clock)
     return await open_session(session, account_id, by=by, clock=clock)
 
 

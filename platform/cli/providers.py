@@ -141,7 +141,10 @@ def confirm(
 
 async def all_of(server: Server, chosen: Settings, group: str) -> list[tuple[ProviderInfo, list[DomainInfo]]]:
     """The providers of a group, each with its domains."""
-    async with _platform(server, chosen, group) as (platform, found), group_session(platform.engines, found, read_only=True) as session:
+    async with (
+        _platform(server, chosen, group) as (platform, found),
+        group_session(platform.engines, found, read_only=True) as session,
+    ):
         infos, domains = await group_providers(session, found.id), await group_domains(session, found.id)
     return [(info, [one for one in domains if one.provider_id == info.id]) for info in infos]
 
@@ -160,7 +163,10 @@ async def add_one(
     creates_accounts: bool,
 ) -> str:
     """A draft; its id."""
-    async with _platform(server, chosen, group) as (platform, found), open_group_work(platform, found, _operator(found)) as work:
+    async with (
+        _platform(server, chosen, group) as (platform, found),
+        open_group_work(platform, found, _operator(found)) as work,
+    ):
         made = await providers.add_provider(
             work,
             code=code,

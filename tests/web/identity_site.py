@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 from uuid import UUID
@@ -45,7 +46,9 @@ class IdentitySite:
             finally:
                 await engines.aclose()
 
-        return asyncio.run(run())
+        # In a thread of its own: who drives a browser has a loop running in theirs.
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(lambda: asyncio.run(run())).result()
 
     def cookie(self, name: str, role: str = "GROUP_ADMIN", *, clock: Clock = SYSTEM_CLOCK) -> str:
         """The cookie of somebody who has just signed in."""

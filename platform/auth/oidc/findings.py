@@ -123,7 +123,7 @@ FINDINGS: Final[Mapping[str, Kind]] = {
         "{url} 中没有可用的签名公钥。请在身份提供方启用 RSA 或 EC 签名密钥。",
         "{url} holds no key that can be used. Switch on a signing key (RSA or EC) at the provider.",
     ),
-    "KEYS_OK": Kind(_OK, "已读取 {count} 个签名公钥。", "{count} signing keys were read."),
+    "KEYS_OK": Kind(_OK, "已读取 {count} 个签名公钥。", "Signing keys were read: {count}."),
     "KEYS_UNREACHABLE": Kind(
         _ERROR,
         "无法读取签名公钥 {url}（{why}）。",

@@ -253,10 +253,13 @@ async def test_an_answer_is_taken_once() -> None:
     assert await refusal(visitor.come_back()) == "TRANSACTION_UNKNOWN"
 
 
-async def test_a_refused_answer_ends_the_sign_in_too() -> None:
+@pytest.mark.parametrize(
+    ("changes", "code"), [({}, "TOKEN_AUD"), ({"iss": OTHER}, "ANSWER_ISSUER"), ({"error": "x"}, "PROVIDER_ERROR")]
+)
+async def test_a_refused_answer_ends_the_sign_in_too(changes: dict[str, str], code: str) -> None:
     visitor = browser(Provider(claims={"aud": "other"}))
     await visitor.begin()
-    assert await refusal(visitor.come_back()) == "TOKEN_AUD"
+    assert await refusal(visitor.come_back(**changes)) == code
     assert visitor.session == {}
 
 

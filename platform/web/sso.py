@@ -238,7 +238,11 @@ def _problem(visit: Visit, error: Refused) -> Response:
         status = 503 if kind == "unreachable" else 400
     else:
         kind, status = _ARRIVAL.get(error.code, "refused"), 403
-    group, provider = _codes(visit.request)
     return visit.page(
-        "sso_problem.html", status=status, kind=kind, code=f"SSO-{error.code}", again=start_path(group, provider)
+        "sso_problem.html",
+        status=status,
+        kind=kind,
+        code=f"SSO-{error.code}",
+        again=start_path(*_codes(visit.request)),
+        back_to="/sign-in",  # after a change of language; the present address holds the provider's answer
     )

@@ -73,9 +73,7 @@ class _Transactions(StarletteIntegration):  # type: ignore[misc]  # Authlib has 
 
     async def get_state_data(self, session: MutableMapping[str, Any], state: str) -> dict[str, Any] | None:
         kept = session.get(_KEY + state)
-        if kept is None or kept["provider"] != self.name or kept["until"] <= self._clock.now().timestamp():
-            return None
-        return dict(kept["data"])
+        return None if kept is None else dict(kept["data"])  # looked at in `RelyingParty.pending` already
 
     async def clear_state_data(self, session: MutableMapping[str, Any], state: str) -> None:
         session.pop(_KEY + state, None)

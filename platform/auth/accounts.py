@@ -147,12 +147,12 @@ async def replace_password(
     actor: Actor,
     account_id: UUID,
     *,
-    encoded: str,
+    encoded: str | None,
     end_tokens: bool,
     keep_session: UUID | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> None:
-    """Keep the hash of a password that was checked before; the caller has checked the right to do so.
+    """Keep the hash of a password that was checked before (None: no password); the caller has checked the right to do so.
 
     Web sessions end, but for ``keep_session``, and with them half-finished sign-ins, links that set a password and, with
     ``end_tokens``, bearer tokens.
@@ -228,15 +228,16 @@ async def end_steps_and_links(session: AsyncSession, actor: Actor, account_id: U
 async def remove_password(
     session: AsyncSession, actor: Actor, account_id: UUID, *, clock: Clock = SYSTEM_CLOCK
 ) -> None:
-    """Nobody signs in with the password any more; web sessions end. The account can then be found by an identity provider.
+    """Nobody signs in with the password any more; what `replace_password` ends does, but for bearer tokens.
+
+    An identity provider can then find the account by its address.
 
     Raises:
         Forbidden, NotFound: as `disable_account`.
     """
     actor.require(MANAGE, None)
     await _name_of(session, actor, account_id)
-    await session.execute(_account(actor, account_id).values(password_hash=None))
-    await _end_sessions(session, actor, account_id, clock.now())
+    await replace_password(session, actor, account_id, encoded=None, end_tokens=False, clock=clock)
 
 
 async def add_membership(

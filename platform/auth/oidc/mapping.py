@@ -30,6 +30,8 @@ MOST_VALUES: Final = 2000
 MOST_CHARACTERS: Final = 300
 #: Somebody to whom the rules would give more than this gets nothing of them: the rules are wrong.
 MOST_GIVEN: Final = 500
+#: Somebody who is an employee of more stores than this is none.
+MOST_EMPLOYED: Final = 50
 
 #: What a provider can be asked for beside the roles, with the claim's usual name (OpenID Connect Core 1.0, section 5.1).
 CLAIMS: Final[Mapping[str, str | None]] = {
@@ -148,7 +150,8 @@ def employee_numbers(claim: object, given: Iterable[Given]) -> Mapping[str, str]
         at = spelled.get(code.casefold()) if slash else next(iter(stores)) if len(stores) == 1 else None
         if at is not None and number and len(number) <= 100 and number.isprintable():
             found.setdefault(at, set()).add(number)
-    return {store: next(iter(numbers)) for store, numbers in sorted(found.items()) if len(numbers) == 1}
+    clear = {store: next(iter(numbers)) for store, numbers in sorted(found.items()) if len(numbers) == 1}
+    return clear if len(clear) <= MOST_EMPLOYED else {}
 
 
 def roles_of(rules: Iterable[Rule]) -> frozenset[str]:

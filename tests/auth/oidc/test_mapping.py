@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecourt.auth.oidc.mapping import (
+    MOST_EMPLOYED,
     MOST_GIVEN,
     MOST_RULES,
     MOST_VALUES,
@@ -69,6 +70,13 @@ def test_an_employee_number_counts_where_it_cannot_be_somebody_elses() -> None:
     odd: list[Any] = [None, True, {}, [], "", "/", "BJ01/", 1.5, ["a\0b"], 10**30]
     for claim in odd:
         assert employee_numbers(claim, one) == {}
+
+
+def test_nobody_is_an_employee_of_too_many_stores() -> None:
+    given = [Given("CS_AGENT", f"S{number}") for number in range(MOST_EMPLOYED + 1)]
+    claim = [f"{one.store}/E1" for one in given]
+    assert employee_numbers(claim, given) == {}
+    assert len(employee_numbers(claim, given[1:])) == MOST_EMPLOYED
 
 
 def test_two_codes_that_differ_in_case_alone_are_found_by_neither_pattern() -> None:

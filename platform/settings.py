@@ -37,7 +37,10 @@ class Settings(BaseSettings):
     broker: Literal["postgresql", "rabbitmq", "redis"] = "postgresql"
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
-    public_url: str = Field(default="http://127.0.0.1:8000", description="How customers reach the survey page.")
+    public_url: str = Field(
+        default="http://127.0.0.1:8000",
+        description="How browsers reach this installation: in survey links, and where providers send people back.",
+    )
     smtp_url: str | None = Field(
         default=None, description="smtp://user:password@host:port; empty = mail is written to files."
     )

@@ -58,6 +58,8 @@ class MembershipInfo:
     employee_id: UUID | None
     valid_from: datetime
     valid_to: datetime | None
+    #: the identity provider that gives it; None: an administrator did
+    provider_id: UUID | None = None
 
 
 def account_name(text: str) -> str:
@@ -156,12 +158,12 @@ async def replace_password(
     actor: Actor,
     account_id: UUID,
     *,
-    encoded: str,
+    encoded: str | None,
     end_tokens: bool,
     keep_session: UUID | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> None:
-    """Keep the hash of a password that was checked before; the caller has checked the right to do so.
+    """Keep the hash of a password that was checked before (None: no password); the caller has checked the right to do so.
 
     Web sessions end, but for ``keep_session``, and with them half-finished sign-ins, links that set a password and, with
     ``end_tokens``, bearer tokens.
@@ -232,6 +234,21 @@ async def end_steps_and_links(session: AsyncSession, actor: Actor, account_id: U
         )
         .values(ended_at=now)
     )
+
+
+async def remove_password(
+    session: AsyncSession, actor: Actor, account_id: UUID, *, clock: Clock = SYSTEM_CLOCK
+) -> None:
+    """Nobody signs in with the password any more; what `replace_password` ends does, but for bearer tokens.
+
+    An identity provider can then find the account by its address.
+
+    Raises:
+        Forbidden, NotFound: as `disable_account`.
+    """
+    actor.require(MANAGE, None)
+    await _name_of(session, actor, account_id)
+    await replace_password(session, actor, account_id, encoded=None, end_tokens=False, clock=clock)
 
 
 async def add_membership(
@@ -384,15 +401,7 @@ async def list_memberships(
     """
     actor.require("accounts:account:read", None)
     query = (
-        select(
-            AccountMembership.id,
-            AccountMembership.account_id,
-            AccountMembership.store_id,
-            AccountMembership.role,
-            AccountMembership.employee_id,
-            AccountMembership.valid_from,
-            AccountMembership.valid_to,
-        )
+        _memberships()
         .where(AccountMembership.account_id == account_id, AccountMembership.group_id == actor.group_id)
         .order_by(AccountMembership.valid_from, AccountMembership.id)
         .limit(max(1, min(limit, 500)))
@@ -411,7 +420,7 @@ async def memberships_of(
     actor.require("accounts:account:read", None)
     item = AccountMembership
     query = (
-        select(item.id, item.account_id, item.store_id, item.role, item.employee_id, item.valid_from, item.valid_to)
+        _memberships()
         .where(item.account_id.in_(sorted(account_ids)), item.group_id == actor.group_id)
         .order_by(item.valid_from, item.id)
         .limit(max(1, min(limit, 5000)))
@@ -440,6 +449,14 @@ async def find_own_group(session: AsyncSession, actor: Actor, account_id: UUID) 
     if row is None:
         raise NotFound("no such account")
     return AccountInfo(*row)
+
+
+def _memberships() -> Select[*tuple[Any, ...]]:
+    row = AccountMembership
+    return select(
+        *(row.id, row.account_id, row.store_id, row.role, row.employee_id),
+        *(row.valid_from, row.valid_to, row.provider_id),
+    )
 
 
 def _infos() -> Select[*tuple[Any, ...]]:

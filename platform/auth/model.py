@@ -7,8 +7,9 @@ each table by itself.
 Who needs what, to be declared with `tenancy/security.py` (rows of a group are recognised by the login):
 
     Grants("account",
-           group=("select (id, group_id, name, display_name, email, state, language, created_at, last_sign_in_at)", "insert",
-                  "update (name, display_name, email, password_hash, state, language)"),
+           group=("select (id, group_id, name, display_name, email, has_password, state, language, created_at,"
+                  " last_sign_in_at)", "insert",
+                  "update (name, display_name, email, password_hash, state, language, last_sign_in_at)"),
            control=("select", "update (password_hash, last_sign_in_at)"))
     Grants("membership", group=("select", "insert", "update (valid_to)"), control=("select",))
     Grants("access_token",
@@ -28,7 +29,16 @@ Stores (`forecourt_tenant`) get nothing of any of them.
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import (
+    CheckConstraint,
+    Computed,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..tenancy.base import ControlTable, Id
@@ -65,6 +75,8 @@ class Account(ControlTable):
     display_name: Mapped[str]
     email: Mapped[str | None]
     password_hash: Mapped[str | None]
+    #: what a group may know of a password: that there is one
+    has_password: Mapped[bool] = mapped_column(Computed("password_hash is not null", persisted=True))
     state: Mapped[str] = mapped_column(server_default="ACTIVE")
     language: Mapped[str] = mapped_column(server_default="zh-CN")
     created_at: Mapped[datetime]
@@ -75,17 +87,22 @@ class AccountMembership(ControlTable):
     """A role 角色 of an account at a store, or of the group when `store_id` is null.
 
     `employee_id` is the person in that store's schema (no foreign key crosses schemas). Valid from `valid_from`, up to and
-    without `valid_to`. One open membership per account, role and store.
+    without `valid_to`. One open membership per account, role, store and giver: an administrator (`provider_id` null) or an
+    identity provider, whose memberships are computed anew at each sign-in.
     """
 
     __tablename__ = "membership"
     __table_args__ = (
         of_account(),
+        ForeignKeyConstraint(
+            ["provider_id", "group_id"], ["control.identity_provider.id", "control.identity_provider.group_id"]
+        ),
         Index(
             "uq_membership_open",
             "account_id",
             "role",
             "store_id",
+            "provider_id",
             unique=True,
             postgresql_nulls_not_distinct=True,
             postgresql_where=text("valid_to is null"),
@@ -100,6 +117,7 @@ class AccountMembership(ControlTable):
     store_id: Mapped[UUID | None] = mapped_column(ForeignKey("control.store.id"), index=True)
     role: Mapped[str]
     employee_id: Mapped[UUID | None]
+    provider_id: Mapped[UUID | None] = mapped_column(index=True)
     valid_from: Mapped[datetime]
     valid_to: Mapped[datetime | None]
 
@@ -190,9 +208,10 @@ REGISTRY.declare(
     Grants(
         "account",
         group=(
-            "select (id, group_id, name, display_name, email, state, language, created_at, last_sign_in_at)",
+            "select (id, group_id, name, display_name, email, has_password, state, language, created_at,"
+            " last_sign_in_at)",
             "insert",
-            "update (name, display_name, email, password_hash, state, language)",
+            "update (name, display_name, email, password_hash, state, language, last_sign_in_at)",
         ),
         control=("select", "update (password_hash, last_sign_in_at)"),
     ),

@@ -11,12 +11,12 @@ from ..auth.web_sessions import OpenedSession
 
 def with_session(response: Response, opened: OpenedSession) -> Response:
     """The answer, with the cookie of a session."""
-    return _with(response, web_sessions.COOKIE, opened.cookie, web_sessions.ABSOLUTE)
+    return with_value(response, web_sessions.COOKIE, opened.cookie, web_sessions.ABSOLUTE)
 
 
 def with_step(response: Response, opened: OpenedStep) -> Response:
     """The answer, with the cookie of a half-finished sign-in."""
-    return _with(response, steps.COOKIE, opened.cookie, steps.LIFETIME)
+    return with_value(response, steps.COOKIE, opened.cookie, steps.LIFETIME)
 
 
 def without(response: Response, name: str) -> Response:
@@ -25,7 +25,8 @@ def without(response: Response, name: str) -> Response:
     return response
 
 
-def _with(response: Response, name: str, value: str, lifetime: timedelta) -> Response:
+def with_value(response: Response, name: str, value: str, lifetime: timedelta) -> Response:
+    """The answer, with a cookie of these flags."""
     seconds = int(lifetime.total_seconds())
     response.set_cookie(name, value, max_age=seconds, path="/", secure=True, httponly=True, samesite="lax")
     return response

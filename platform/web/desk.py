@@ -1,12 +1,25 @@
 """What the composition hands to the staff pages. The doors are blind to one another, so GraphQL arrives as a callable."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
 from ..auth.actor import Actor
 from ..auth.steps import OpenedStep
 from ..auth.web_sessions import OpenedSession, SignInBy, VerifiedSession
+
+
+@dataclass(frozen=True, slots=True)
+class Onward:
+    """Where a browser goes on to: an address of an identity provider, and what the provider is called.
+
+    `state` comes back with the browser.
+    """
+
+    url: str
+    name: str
+    state: str = ""
 
 
 class WebDesk(Protocol):
@@ -26,6 +39,10 @@ class WebDesk(Protocol):
 
     async def sign_out(self, cookie: str) -> None:
         """End the session of this cookie value, if there is one."""
+        ...
+
+    async def leave(self, cookie: str, *, language: str) -> Onward | None:
+        """`sign_out`, and where to go on to when the session began at an identity provider that can end it there, too."""
         ...
 
     async def identify(self, cookie: str) -> tuple[Actor, VerifiedSession]:

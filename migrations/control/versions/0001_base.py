@@ -152,6 +152,7 @@ CREATE TABLE control.account (
     display_name TEXT NOT NULL,
     email TEXT,
     password_hash TEXT,
+    has_password BOOLEAN GENERATED ALWAYS AS (password_hash is not null) STORED NOT NULL,
     state TEXT DEFAULT 'ACTIVE' NOT NULL,
     language TEXT DEFAULT 'zh-CN' NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
@@ -188,12 +189,17 @@ CREATE TABLE control.identity_provider (
     issuer TEXT NOT NULL,
     client_id TEXT NOT NULL,
     client_secret_enc BYTEA,
+    has_secret BOOLEAN GENERATED ALWAYS AS (client_secret_enc is not null) STORED NOT NULL,
     scopes TEXT[] NOT NULL,
     claim_names JSONB NOT NULL,
     role_rules JSONB NOT NULL,
     creates_accounts BOOLEAN DEFAULT false NOT NULL,
     state TEXT DEFAULT 'DRAFT' NOT NULL,
     version INTEGER DEFAULT 1 NOT NULL,
+    proposal JSONB,
+    changed_by TEXT NOT NULL,
+    activated_by TEXT,
+    activated_at TIMESTAMP WITH TIME ZONE,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
     updated_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT pk_identity_provider PRIMARY KEY (id),
@@ -395,18 +401,21 @@ CREATE TABLE control.membership (
     store_id UUID,
     role TEXT NOT NULL,
     employee_id UUID,
+    provider_id UUID,
     valid_from TIMESTAMP WITH TIME ZONE NOT NULL,
     valid_to TIMESTAMP WITH TIME ZONE,
     CONSTRAINT pk_membership PRIMARY KEY (id),
     CONSTRAINT fk_membership_account_id_group_id FOREIGN KEY(account_id, group_id) REFERENCES control.account (id, group_id),
+    CONSTRAINT fk_membership_provider_id_group_id FOREIGN KEY(provider_id, group_id) REFERENCES control.identity_provider (id, group_id),
     CONSTRAINT ck_membership_period CHECK (valid_to is null or valid_to >= valid_from),
     CONSTRAINT ck_membership_employee CHECK (employee_id is null or store_id is not null),
     CONSTRAINT fk_membership_store_id FOREIGN KEY(store_id) REFERENCES control.store (id)
 );
 CREATE INDEX ix_membership_account_id ON control.membership (account_id);
 CREATE INDEX ix_membership_group_id ON control.membership (group_id);
+CREATE INDEX ix_membership_provider_id ON control.membership (provider_id);
 CREATE INDEX ix_membership_store_id ON control.membership (store_id);
-CREATE UNIQUE INDEX uq_membership_open ON control.membership (account_id, role, store_id) NULLS NOT DISTINCT WHERE valid_to is null;
+CREATE UNIQUE INDEX uq_membership_open ON control.membership (account_id, role, store_id, provider_id) NULLS NOT DISTINCT WHERE valid_to is null;
 CREATE TABLE control.recovery_code (
     id UUID NOT NULL,
     account_id UUID NOT NULL,
@@ -599,9 +608,9 @@ drop policy if exists update_by_control on control.access_token;
 create policy update_by_control on control.access_token for update to forecourt_control using (true) with check (true);
 alter table control.account enable row level security;
 revoke all on control.account from public, forecourt_tenant, forecourt_group, forecourt_control;
-grant select (id, group_id, name, display_name, email, state, language, created_at, last_sign_in_at) on control.account to forecourt_group;
+grant select (id, group_id, name, display_name, email, has_password, state, language, created_at, last_sign_in_at) on control.account to forecourt_group;
 grant insert on control.account to forecourt_group;
-grant update (name, display_name, email, password_hash, state, language) on control.account to forecourt_group;
+grant update (name, display_name, email, password_hash, state, language, last_sign_in_at) on control.account to forecourt_group;
 grant select on control.account to forecourt_control;
 grant update (password_hash, last_sign_in_at) on control.account to forecourt_control;
 drop policy if exists select_by_group on control.account;
@@ -750,9 +759,9 @@ drop policy if exists insert_by_group on control.group_import;
 create policy insert_by_group on control.group_import for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
 alter table control.identity_provider enable row level security;
 revoke all on control.identity_provider from public, forecourt_tenant, forecourt_group, forecourt_control;
-grant select (id, group_id, code, name, issuer, client_id, scopes, claim_names, role_rules, creates_accounts, state, version, created_at, updated_at) on control.identity_provider to forecourt_group;
+grant select (id, group_id, code, name, issuer, client_id, scopes, claim_names, role_rules, creates_accounts, state, version, proposal, changed_by, activated_by, activated_at, created_at, updated_at, has_secret) on control.identity_provider to forecourt_group;
 grant insert on control.identity_provider to forecourt_group;
-grant update (name, issuer, client_id, client_secret_enc, scopes, claim_names, role_rules, creates_accounts, state, version, updated_at) on control.identity_provider to forecourt_group;
+grant update (name, issuer, client_id, client_secret_enc, scopes, claim_names, role_rules, creates_accounts, state, version, proposal, changed_by, activated_by, activated_at, updated_at) on control.identity_provider to forecourt_group;
 grant select on control.identity_provider to forecourt_control;
 drop policy if exists select_by_group on control.identity_provider;
 create policy select_by_group on control.identity_provider for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));

@@ -216,6 +216,14 @@ async def require_second_factor(work: GroupWork, *, required: bool) -> None:
         )
 
 
+async def remove_password(work: GroupWork, account_id: UUID) -> None:
+    """Let an account sign in by the group's identity provider only. Errors as `auth.accounts.remove_password`; OWN_ACCOUNT."""
+    work.require(accounts.MANAGE)
+    _not_own(work, account_id)
+    await accounts.remove_password(work.session, work.actor, account_id, clock=work.platform.clock)
+    work.audit("accounts.remove_password", "Account", account_id)
+
+
 async def issue_token(work: GroupWork, account_id: UUID, *, label: str, lifetime: timedelta) -> IssuedToken:
     """A new bearer token: for oneself, or with accounts:account:manage. Errors as `auth.tokens.issue_token`."""
     kept = wording(label, path="label", most=100)

@@ -40,6 +40,7 @@ def people(issuer: str) -> dict[str, dict[str, object]]:
             "employee_no": "E001",
         },
         "stranger": {"email": f"x@{domain}", "email_verified": True, "name": '<b onclick="x">', "groups": []},
+        "newcomer": {"email": f"new@{domain}", "email_verified": True, "name": "Zoé", "groups": []},
     }
 
 

@@ -75,7 +75,7 @@ class Person:
         for _ in range(_MOST_HOPS):
             self.page = self._send(method, url, form, site)
             self.visited.append(url)
-            onward = self._onward()
+            onward = self.onward()
             if not follow or onward is None:
                 return self.page
             if urlsplit(onward).netloc != urlsplit(url).netloc:
@@ -83,7 +83,8 @@ class Person:
             method, url, form = "GET", onward, None
         raise AssertionError(f"never arrives: {self.visited[-3:]}")
 
-    def _onward(self) -> str | None:
+    def onward(self) -> str | None:
+        """Where the page sends the browser by itself, if anywhere."""
         if 300 <= self.page.status_code < 400:
             return urljoin(self.url, self.page.headers["location"])
         found = re.search(r'http-equiv="refresh" content="0; url=([^"]+)"', self.page.text)

@@ -190,6 +190,14 @@ async def test_several_audiences_are_fine_when_we_are_the_one_authorized() -> No
     assert (await browser(provider).sign_in()).subject == "u1"
 
 
+async def test_what_the_userinfo_endpoint_adds_does_not_mix_with_what_was_signed() -> None:
+    added = {"sub": "u1", "email": "other@example.com", "email_verified": True, "sid": "forged", "auth_time": 1}
+    found = await browser(Provider(userinfo=added, claims={"sid": None})).sign_in()
+    assert found.claims["email"] == "li@example.com"
+    assert "email_verified" not in found.claims  # of the other address
+    assert (found.sid, found.auth_time) == (None, None)
+
+
 # --- the answer in the browser ---------------------------------------------------------------------------------------
 
 

@@ -40,6 +40,9 @@ from .tenancy.session import (
 )
 from .web.account_desk import AccountDesk
 from .web.account_routes import account_routes
+from .web.entry import entry_routes
+from .web.entry_desk import EntryDesk
+from .web.identity import identity_routes
 from .web.routes import error_handlers
 from .web.routes import routes as staff_routes
 from .web.sso import SsoPages
@@ -69,6 +72,8 @@ def build_app(server: Server, settings: Settings) -> Starlette:
         *staff_routes(desk),
         *sso_pages.routes(),
         *account_routes(desk, AccountDesk(lambda: app.state.platform)),
+        *identity_routes(desk),
+        *entry_routes(desk, EntryDesk(lambda: app.state.platform)),
     ]
     app = Starlette(
         routes=routes,

@@ -387,16 +387,7 @@ async def list_memberships(
     """
     actor.require("accounts:account:read", None)
     query = (
-        select(
-            AccountMembership.id,
-            AccountMembership.account_id,
-            AccountMembership.store_id,
-            AccountMembership.role,
-            AccountMembership.employee_id,
-            AccountMembership.valid_from,
-            AccountMembership.valid_to,
-            AccountMembership.provider_id,
-        )
+        _memberships()
         .where(AccountMembership.account_id == account_id, AccountMembership.group_id == actor.group_id)
         .order_by(AccountMembership.valid_from, AccountMembership.id)
         .limit(max(1, min(limit, 500)))
@@ -415,16 +406,7 @@ async def memberships_of(
     actor.require("accounts:account:read", None)
     item = AccountMembership
     query = (
-        select(
-            item.id,
-            item.account_id,
-            item.store_id,
-            item.role,
-            item.employee_id,
-            item.valid_from,
-            item.valid_to,
-            item.provider_id,
-        )
+        _memberships()
         .where(item.account_id.in_(sorted(account_ids)), item.group_id == actor.group_id)
         .order_by(item.valid_from, item.id)
         .limit(max(1, min(limit, 5000)))
@@ -453,6 +435,14 @@ async def find_own_group(session: AsyncSession, actor: Actor, account_id: UUID) 
     if row is None:
         raise NotFound("no such account")
     return AccountInfo(*row)
+
+
+def _memberships() -> Select[*tuple[Any, ...]]:
+    row = AccountMembership
+    return select(
+        *(row.id, row.account_id, row.store_id, row.role, row.employee_id),
+        *(row.valid_from, row.valid_to, row.provider_id),
+    )
 
 
 def _infos() -> Select[*tuple[Any, ...]]:

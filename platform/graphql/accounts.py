@@ -46,6 +46,9 @@ class AccountMembershipType:
     store: strawberry.ID | None = strawberry.field(description="Id of the store; null: of the group 门店.")
     valid_from: datetime = strawberry.field(description="Since when 开始时间.")
     valid_to: datetime | None = strawberry.field(description="Until when; null: for good 结束时间.")
+    by_provider: bool = strawberry.field(
+        description="An identity provider gives it, anew at each sign-in; false: an administrator did 由身份提供方授予."
+    )
 
 
 @strawberry.type(name="Account", description="Somebody, or a program, that signs in 账号.")
@@ -111,6 +114,7 @@ def _account(context: Context, info: AccountInfo, memberships: Sequence[Membersh
                 store=strawberry.ID(ids.store_id(item.store_id)) if item.store_id else None,
                 valid_from=item.valid_from,
                 valid_to=item.valid_to,
+                by_provider=item.provider_id is not None,
             )
             for item in memberships
             if item.account_id == info.id
@@ -290,7 +294,7 @@ async def _end(context: Context, given: Any) -> Done:
 
 @strawberry.input(description="Which account.")
 class AccountInput:
-    """Input of disableAccount and enableAccount."""
+    """Input of disableAccount, enableAccount and removePassword."""
 
     id: strawberry.ID = strawberry.field(description="Id of the account 账号.")
 
@@ -321,6 +325,13 @@ async def _password(context: Context, given: Any) -> Done:
     account_id = context.resolve_of_group(given.id, ACCOUNT)
     async with group_work(context) as work:
         await actions.set_password(work, account_id, password=storable(given.password, "password"))
+    return Done(values={"account": await _one(context, account_id)})
+
+
+async def _no_password(context: Context, given: Any) -> Done:
+    account_id = context.resolve_of_group(given.id, ACCOUNT)
+    async with group_work(context) as work:
+        await actions.remove_password(work, account_id)
     return Done(values={"account": await _one(context, account_id)})
 
 
@@ -407,6 +418,13 @@ MUTATIONS = (
         description="Give somebody else's account a password; sessions and tokens end 重置密码. Needs accounts:account:manage.",
         input=SetPasswordInput,
         run=_password,
+        values=_VALUES,
+    ),
+    Mutation(
+        name="removePassword",
+        description="Leave somebody else's account to the identity provider 取消密码. Needs accounts:account:manage.",
+        input=AccountInput,
+        run=_no_password,
         values=_VALUES,
     ),
     Mutation(

@@ -13,6 +13,7 @@ from . import (
     evaluation,
     interchange,
     jobs,
+    providers,
     sessions,
     settings,
     surveys,
@@ -26,7 +27,18 @@ from .schema import ApiSchema, Parts, build
 def _user_errors() -> Mapping[str, Saying]:
     """Codes of every feature. A code has one saying: what two features share stands in `errors.USER_ERRORS`."""
     found: dict[str, Saying] = {}
-    for feature in (accounts, care, complaints, customers, evaluation, sessions, settings, surveys, templates):
+    for feature in (
+        accounts,
+        care,
+        complaints,
+        customers,
+        evaluation,
+        providers,
+        sessions,
+        settings,
+        surveys,
+        templates,
+    ):
         twice = found.keys() & feature.USER_ERRORS.keys()
         if twice:
             raise ValueError(f"two features say {', '.join(sorted(twice))}")
@@ -44,6 +56,7 @@ def api_schema() -> ApiSchema:
                 accounts.GroupAccounts,
                 benchmark.GroupBenchmarks,
                 jobs.GroupJobs,
+                providers.GroupProviders,
                 sessions.GroupSessions,
                 settings.GroupSettings,
                 templates.GroupTemplates,
@@ -59,6 +72,7 @@ def api_schema() -> ApiSchema:
                 *evaluation.MUTATIONS,
                 *interchange.MUTATIONS,
                 *jobs.MUTATIONS,
+                *providers.MUTATIONS,
                 *sessions.MUTATIONS,
                 *settings.MUTATIONS,
                 *surveys.MUTATIONS,

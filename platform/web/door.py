@@ -1,5 +1,6 @@
 """Signing in and out, the language, and the way home."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.responses import Response
@@ -19,7 +20,7 @@ _YEAR = 365 * 24 * 3600
 
 async def show_sign_in(visit: Visit) -> Response:
     """The sign-in form."""
-    return _sign_in_form(visit, problem=None, name="", back=visit.request.query_params.get("next"))
+    return sign_in_form(visit, problem=None, name="", back=visit.request.query_params.get("next"))
 
 
 async def do_sign_in(visit: Visit) -> Response:
@@ -29,9 +30,9 @@ async def do_sign_in(visit: Visit) -> Response:
     try:
         opened = await visit.desk.sign_in(name=name, password=fields.get("password", ""), by=visit.browser)
     except Unauthenticated:
-        return _sign_in_form(visit, problem="wrong", name=name, back=back, status=401)
+        return sign_in_form(visit, problem="wrong", name=name, back=back, status=401)
     except Throttled as error:
-        response = _sign_in_form(visit, problem="throttled", name=name, back=back, status=429, wait=error.retry_after)
+        response = sign_in_form(visit, problem="throttled", name=name, back=back, status=429, wait=error.retry_after)
         response.headers["Retry-After"] = str(max(1, round(error.retry_after)))
         return response
     await _end_session(visit)
@@ -110,9 +111,17 @@ async def _end_session(visit: Visit) -> None:
         await visit.desk.sign_out(cookie)
 
 
-def _sign_in_form(
-    visit: Visit, *, problem: str | None, name: str, back: str | None, status: int = 200, wait: float = 0
+def sign_in_form(
+    visit: Visit,
+    *,
+    problem: str | None,
+    name: str,
+    back: str | None,
+    status: int = 200,
+    wait: float = 0,
+    ways: Sequence[tuple[str, str]] = (),
 ) -> Response:
+    """The form; `ways` are addresses and names of identity providers that are offered beside it."""
     minutes = max(1, -(-int(wait) // 60))
     done = visit.request.query_params.get("done")
     return visit.page(
@@ -124,6 +133,7 @@ def _sign_in_form(
         minutes=minutes,
         seconds=max(1, round(wait)),
         done=done,
+        ways=ways,
     )
 
 

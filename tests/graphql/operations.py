@@ -79,11 +79,13 @@ def _call(**about: str) -> dict[str, Any]:
 
 
 _RULING = "surveys:response:rule"
-_MANAGE = "accounts:account:manage"
+_MANAGE, _PROVIDE = "accounts:account:manage", "accounts:provider:manage"
 _WHY = {"reason": "because"}
 
 MUTATIONS: Mapping[str, Needs] = {
     "acknowledgeComplaint": at_store("complaints:complaint:acknowledge", lambda s: {"id": s.row("Complaint")}),
+    "activateIdentityProvider": for_group(_PROVIDE, lambda s: {"id": s.own("IdentityProvider"), "expectedVersion": 99}),
+    "addEmailDomain": for_group(_PROVIDE, lambda s: {"providerId": s.own("IdentityProvider"), "domain": "no domain"}),
     "addMembership": for_group(
         _MANAGE, lambda s: {"accountId": s.own("Account"), "role": "NO_ROLE", "storeId": s.store}
     ),
@@ -112,10 +114,12 @@ MUTATIONS: Mapping[str, Needs] = {
     ),
     "closeMonth": for_group("evaluation:month:close", lambda _: {"month": "2099-01"}),
     "createAccount": for_group(_MANAGE, lambda _: {"name": "!", "displayName": "x"}),
+    "createIdentityProvider": for_group(_PROVIDE, lambda _: {"code": "!", "name": "x", "issuer": "x", "clientId": "x"}),
     "decideAppeal": at_store(
         "evaluation:appeal:decide", lambda s: {"id": s.row("Appeal"), "uphold": True, "reason": " "}
     ),
     "disableAccount": for_group(_MANAGE, lambda s: {"id": s.own("Account")}),
+    "disableIdentityProvider": for_group(_PROVIDE, lambda s: {"id": s.own("IdentityProvider")}),
     "draftSurveyTemplate": for_group("surveys:template:write", lambda _: {"body": {}}),
     "enableAccount": for_group(_MANAGE, lambda s: {"id": s.own("Account")}),
     "endMembership": for_group(_MANAGE, lambda s: {"id": s.own("AccountMembership")}),
@@ -162,6 +166,8 @@ MUTATIONS: Mapping[str, Needs] = {
     "recordInterview": at_store(
         "surveys:interview:record", lambda s: {"invitationId": s.row("Invitation"), "answers": []}
     ),
+    "removeEmailDomain": for_group(_PROVIDE, lambda s: {"id": s.own("EmailDomain")}),
+    "removePassword": for_group(_MANAGE, lambda s: {"id": s.own("Account")}),
     "replayDeadJobs": for_group("jobs:dead:replay", lambda _: {"ids": [str(new_id())]}),
     "retireSurveyTemplate": for_group("surveys:template:publish", lambda s: {"id": s.own("SurveyTemplate")}),
     "returnSurveyTemplate": for_group("surveys:template:publish", lambda s: {"id": s.own("SurveyTemplate")}),
@@ -170,12 +176,15 @@ MUTATIONS: Mapping[str, Needs] = {
     "ruleComplaintValidity": at_store(
         "complaints:validity:rule", lambda s: {"id": s.row("Complaint"), "verdict": "VALID", **_WHY}
     ),
+    "setIdentityProviderSecret": for_group(_PROVIDE, lambda s: {"id": s.own("IdentityProvider"), "clientSecret": " "}),
     "setPassword": for_group(_MANAGE, lambda s: {"id": s.own("Account"), "password": "x"}),
     "setSetting": for_group(
         "tenancy:setting:write",
         lambda s: {"key": "no.such.key", "value": 1, "validFrom": "2026-09-01", "storeId": s.store},
     ),
     "submitSurveyTemplate": for_group("surveys:template:write", lambda s: {"id": s.own("SurveyTemplate")}),
+    "testIdentityProvider": for_group(_PROVIDE, lambda s: {"id": s.own("IdentityProvider")}),
+    "updateIdentityProvider": for_group(_PROVIDE, lambda s: {"id": s.own("IdentityProvider"), "expectedVersion": 99}),
     "voidResponse": at_store(_RULING, lambda s: {"id": s.row("Response"), **_WHY}),
     "writeScheme": for_group("evaluation:scheme:write", lambda _: {"body": {}}),
 }
@@ -201,6 +210,7 @@ GROUP_FIELDS: Mapping[str, Needs] = {
     "code": OPEN,
     "currency": OPEN,
     "deadJobs": reading(GROUP, "jobs:dead:read"),
+    "identityProviders": reading(GROUP, "accounts:provider:read"),
     "months": reading(GROUP, "benchmark:result:read", "evaluation:month:close"),
     "name": OPEN,
     "schemes": reading(ANYWHERE, "evaluation:scheme:read"),

@@ -6,7 +6,9 @@ from uuid import UUID
 from sqlalchemy import select
 
 from forecourt.auth.actor import Actor
+from forecourt.auth.oidc.providers import group_domains, group_providers
 from forecourt.domain.accounts import actions as accounts
+from forecourt.domain.accounts import providers
 from forecourt.domain.care.model import Call, FollowUpTask
 from forecourt.domain.complaints.model import Complaint
 from forecourt.domain.customers.model import ContactPoint
@@ -16,7 +18,7 @@ from forecourt.domain.surveys.model import Invitation, Response
 from forecourt.domain.surveys.publishing import draft_template
 from forecourt.domain.surveys.seed_templates import SEEDS
 from forecourt.domain.surveys.templates import to_json
-from forecourt.domain.work import Platform, open_group_work
+from forecourt.domain.work import GroupWork, Platform, open_group_work
 from forecourt.tenancy.ids import new_id
 from forecourt.tenancy.session import ResolvedGroup
 from tests.domain.desk import START, Desk
@@ -141,11 +143,28 @@ async def group_rows(platform: Platform, group: ResolvedGroup) -> dict[str, UUID
         membership = await accounts.add_membership(work, account, role="HQ_ANALYST")
         token = await accounts.issue_token(work, account, label="test", lifetime=timedelta(days=1))
         scheme = select(Scheme.id).where(Scheme.group_id == group.id).limit(1)
+        provider, domain = await _provider(work)
         template = await draft_template(work, to_json(SEEDS[0]))
         return {
             "Account": account,
             "AccountMembership": membership,
             "AccessToken": token.id,
+            "EmailDomain": domain,
+            "IdentityProvider": provider,
             "Scheme": (await work.session.scalars(scheme)).one(),
             "SurveyTemplate": template,
         }
+
+
+async def _provider(work: GroupWork) -> tuple[UUID, UUID]:
+    """A draft of a provider with a domain: the one that is there, because a group has a bounded number of them."""
+    known = [one for one in await group_providers(work.session, work.group.id) if one.code == "rows"]
+    if known:
+        provider = known[0].id
+    else:
+        provider = await providers.add_provider(
+            work, code="rows", name="Corp", issuer="https://login.invalid", client="x"
+        )
+    domains = await group_domains(work.session, work.group.id, provider)
+    domain = domains[0].id if domains else await providers.add_domain(work, provider, domain="rows.example")
+    return provider, domain

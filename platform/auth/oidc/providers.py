@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from ...errors import NotFound, StaleVersion
 from ...tenancy.control import DealerGroup
 from ..model import AccountMembership, WebSession
+from .config import start_path
 from .model import EmailDomain, IdentityProvider
 from .settings_rules import Changeable
 
@@ -81,7 +82,7 @@ class WayIn:
     @property
     def path(self) -> str:
         """The address that starts it."""
-        return f"/sign-in/sso/{self.group_code}/{self.provider_code}"
+        return start_path(self.group_code, self.provider_code)
 
 
 async def group_providers(session: AsyncSession, group_id: UUID) -> list[ProviderInfo]:

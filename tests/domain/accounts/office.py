@@ -12,7 +12,7 @@ from sqlalchemy import select
 from forecourt.auth.actor import Actor, Membership
 from forecourt.auth.identify import actor_for_account
 from forecourt.auth.oidc.config import ProviderConfig, ProviderIdentity, load_provider_by_id
-from forecourt.auth.oidc.providers import ProviderInfo, confirm_domain, group_provider
+from forecourt.auth.oidc.providers import ProviderInfo, confirm_domain, group_provider, group_providers
 from forecourt.auth.web_sessions import SignInBy, open_session
 from forecourt.clock import SetClock
 from forecourt.domain.accounts import actions as accounts
@@ -72,6 +72,12 @@ class Office:
     async def info(self, provider_id: UUID) -> ProviderInfo:
         async with self.work() as work:
             return await group_provider(work.session, self.group.id, provider_id)
+
+    async def only(self) -> UUID:
+        """The group's only provider."""
+        async with self.work() as work:
+            [found] = await group_providers(work.session, self.group.id)
+        return found.id
 
     async def config(self, provider_id: UUID) -> ProviderConfig:
         async with control_session(self.platform.engines) as session:

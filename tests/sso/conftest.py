@@ -85,7 +85,7 @@ class Installation:
             values = {
                 name: value for name, value in {"login": who, "password": "x", "sub": who}.items() if name in names
             }
-            person.submit(**values)
+            person.submit("", **values)
         assert not person.url.startswith(self.provider.issuer), person.page.text
 
 

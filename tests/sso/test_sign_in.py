@@ -197,7 +197,7 @@ def test_signing_out_ends_the_session_here_and_at_the_provider(installation: Ins
     assert asked["post_logout_redirect_uri"] == [f"{installation.url}/sso/signed-out"]
     assert asked["client_id"] == [f"forecourt-{installation.group()}-{installation.code()}"]
     assert asked["id_token_hint"][0].count(".") == 2
-    person.submit(**({"logout": "yes"} if installation.provider.kind == CERTIFIED else {}))
+    person.submit("", **({"logout": "yes"} if installation.provider.kind == CERTIFIED else {}))
     assert (person.path, person.page.status_code) == ("/sso/signed-out", 200)
     assert "Here and at the sign-in of your group." in person.page.text
     again = Person(cookies={host(installation.url): {COOKIE: cookie}})

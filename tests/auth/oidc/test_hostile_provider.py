@@ -68,7 +68,7 @@ def metadata(**values: Any) -> Change:
 
 
 def signed_by(**values: Any) -> Change:
-    return lambda provider: [setattr(provider, name, value) for name, value in values.items()]
+    return lambda provider: vars(provider).update(values)
 
 
 def without_signature(head: dict[str, Any], content: dict[str, Any]) -> str:

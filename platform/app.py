@@ -14,6 +14,7 @@ from starlette.routing import Route
 from .auth.actor import Actor
 from .auth.identify import identify
 from .auth.resolve import visible_stores
+from .auth.view_as import HEADER, looking
 from .composition import open_platform
 from .desk import StaffDesk
 from .domain.entities import ENTITIES
@@ -79,6 +80,7 @@ async def bearer_context(request: Request) -> Context:
     platform: Platform = request.app.state.platform
     async with control_session(platform.engines) as session:
         actor = await identify(session, request.headers.get("authorization"), clock=platform.clock)
+        actor = await looking(session, actor, request.headers.get(HEADER), clock=platform.clock)
         group = await resolve_group(session, actor.group_id)
     request_id = getattr(request.state, "request_id", "")
     return operation_context(platform, actor, group, language=_language(request, actor), request_id=request_id)

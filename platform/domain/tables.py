@@ -1,6 +1,7 @@
 """Every table of Forecourt, imported so that the metadata of `tenancy/base.py` is whole (migrations, provisioning)."""
 
 from ..auth import model as _auth
+from ..auth import view_as as _view_as
 from ..auth.oidc import model as _oidc
 from ..tenancy import control as _control
 from ..tenancy import queue_tables as _queue
@@ -31,5 +32,6 @@ MODULES = (
     _people,
     _sales,
     _surveys,
+    _view_as,
     _workshop,
 )

@@ -11,9 +11,11 @@ from . import (
     complaints,
     customers,
     evaluation,
+    explain,
     interchange,
     jobs,
     settings,
+    standing,
     surveys,
     templates,
 )
@@ -25,7 +27,7 @@ from .schema import ApiSchema, Parts, build
 def _user_errors() -> Mapping[str, Saying]:
     """Codes of every feature. A code has one saying: what two features share stands in `errors.USER_ERRORS`."""
     found: dict[str, Saying] = {}
-    for feature in (accounts, care, complaints, customers, evaluation, settings, surveys, templates):
+    for feature in (accounts, care, complaints, customers, evaluation, settings, standing, surveys, templates):
         twice = found.keys() & feature.USER_ERRORS.keys()
         if twice:
             raise ValueError(f"two features say {', '.join(sorted(twice))}")
@@ -46,6 +48,7 @@ def api_schema() -> ApiSchema:
                 settings.GroupSettings,
                 templates.GroupTemplates,
             ),
+            query=(explain.QueryAccess, standing.QueryStanding),
             store=(benchmark.StoreBenchmarks,),
             mutations=(
                 *accounts.MUTATIONS,
@@ -57,6 +60,7 @@ def api_schema() -> ApiSchema:
                 *interchange.MUTATIONS,
                 *jobs.MUTATIONS,
                 *settings.MUTATIONS,
+                *standing.MUTATIONS,
                 *surveys.MUTATIONS,
                 *templates.MUTATIONS,
             ),

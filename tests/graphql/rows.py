@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from forecourt.auth.actor import Actor
 from forecourt.domain.accounts import actions as accounts
+from forecourt.domain.accounts import temporary
 from forecourt.domain.care.model import Call, FollowUpTask
 from forecourt.domain.complaints.model import Complaint
 from forecourt.domain.customers.model import ContactPoint
@@ -139,6 +140,9 @@ async def group_rows(platform: Platform, group: ResolvedGroup) -> dict[str, UUID
         await install_seed_schemes(work)
         account = await accounts.create_account(work, name=f"n{new_id().hex}", display_name="李雷")
         membership = await accounts.add_membership(work, account, role="HQ_ANALYST")
+        stand_in = await accounts.create_account(work, name=f"n{new_id().hex}", display_name="张伟")
+        until = work.now + timedelta(days=1)
+        delegation = await temporary.delegate_role(work, membership, stand_in, valid_to=until, reason="年假")
         token = await accounts.issue_token(work, account, label="test", lifetime=timedelta(days=1))
         scheme = select(Scheme.id).where(Scheme.group_id == group.id).limit(1)
         template = await draft_template(work, to_json(SEEDS[0]))
@@ -146,6 +150,7 @@ async def group_rows(platform: Platform, group: ResolvedGroup) -> dict[str, UUID
             "Account": account,
             "AccountMembership": membership,
             "AccessToken": token.id,
+            "Delegation": delegation,
             "Scheme": (await work.session.scalars(scheme)).one(),
             "SurveyTemplate": template,
         }

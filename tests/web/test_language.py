@@ -38,7 +38,7 @@ FAMILIES = {
     "category": ["SATISFACTION", "REPAIR_EFFICIENCY", "PARTS", "SERVICE_EFFICIENCY", "REVENUE"],
     "scheme": ["SALES-24H", "SALES-2H"],
     "standing": ["FIRST_QUARTER", "LAST_QUARTER"],
-    "done": ["approved", "published", "decided", "appealed"],
+    "done": ["approved", "published", "decided", "appealed", "delegated", "ended"],
     "refusal": [
         "STALE_VERSION",
         "WRONG_STATE",
@@ -47,9 +47,15 @@ FAMILIES = {
         "SAME_PERSON",
         "EMPTY_TEXT",
         "ALREADY_APPEALED",
+        "OWN_ACCOUNT",
+        "MEMBERSHIP_EXISTS",
+        "CHAIN",
+        "UNDELEGABLE",
+        "REASON_NEEDED",
+        "NO_EMPLOYEE",
     ],
-    "problem": ["not-found", "forbidden", "throttled", "unavailable", "failed"],
-    "advice": ["not-found", "forbidden", "throttled", "unavailable", "failed"],
+    "problem": ["not-found", "forbidden", "view-only", "throttled", "unavailable", "failed"],
+    "advice": ["not-found", "forbidden", "view-only", "throttled", "unavailable", "failed"],
 }
 
 

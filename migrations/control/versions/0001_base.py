@@ -370,20 +370,28 @@ CREATE TABLE control.membership (
     account_id UUID NOT NULL,
     group_id UUID NOT NULL,
     store_id UUID,
+    region TEXT,
     role TEXT NOT NULL,
     employee_id UUID,
     valid_from TIMESTAMP WITH TIME ZONE NOT NULL,
     valid_to TIMESTAMP WITH TIME ZONE,
+    delegated_from UUID,
+    reason TEXT,
     CONSTRAINT pk_membership PRIMARY KEY (id),
     CONSTRAINT fk_membership_account_id_group_id FOREIGN KEY(account_id, group_id) REFERENCES control.account (id, group_id),
     CONSTRAINT ck_membership_period CHECK (valid_to is null or valid_to >= valid_from),
     CONSTRAINT ck_membership_employee CHECK (employee_id is null or store_id is not null),
-    CONSTRAINT fk_membership_store_id FOREIGN KEY(store_id) REFERENCES control.store (id)
+    CONSTRAINT ck_membership_place CHECK (store_id is null or region is null),
+    CONSTRAINT ck_membership_delegation CHECK (delegated_from is null or (reason is not null and valid_to is not null and valid_to <= valid_from + interval '60 days')),
+    CONSTRAINT ck_membership_break_glass CHECK (role <> 'PLATFORM_OPERATOR' or (reason is not null and valid_to is not null and valid_to <= valid_from + interval '8 hours')),
+    CONSTRAINT fk_membership_store_id FOREIGN KEY(store_id) REFERENCES control.store (id),
+    CONSTRAINT fk_membership_delegated_from FOREIGN KEY(delegated_from) REFERENCES control.membership (id)
 );
 CREATE INDEX ix_membership_account_id ON control.membership (account_id);
+CREATE INDEX ix_membership_delegated_from ON control.membership (delegated_from) WHERE delegated_from is not null;
 CREATE INDEX ix_membership_group_id ON control.membership (group_id);
 CREATE INDEX ix_membership_store_id ON control.membership (store_id);
-CREATE UNIQUE INDEX uq_membership_open ON control.membership (account_id, role, store_id) NULLS NOT DISTINCT WHERE valid_to is null;
+CREATE UNIQUE INDEX uq_membership_open ON control.membership (account_id, role, store_id, region) NULLS NOT DISTINCT WHERE valid_to is null;
 CREATE TABLE control.store_close (
     id UUID NOT NULL,
     group_id UUID NOT NULL,
@@ -491,6 +499,29 @@ CREATE TABLE control.benchmark_store (
     CONSTRAINT fk_benchmark_store_run_id FOREIGN KEY(run_id) REFERENCES control.benchmark_run (id),
     CONSTRAINT fk_benchmark_store_store_id FOREIGN KEY(store_id) REFERENCES control.store (id)
 );
+CREATE TABLE control.view_as (
+    id UUID NOT NULL,
+    account_id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    session_id UUID,
+    role TEXT NOT NULL,
+    store_id UUID,
+    region TEXT,
+    employee_id UUID,
+    reason TEXT NOT NULL,
+    started_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    ended_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_view_as PRIMARY KEY (id),
+    CONSTRAINT fk_view_as_account_id_group_id FOREIGN KEY(account_id, group_id) REFERENCES control.account (id, group_id),
+    CONSTRAINT ck_view_as_period CHECK (expires_at > started_at and expires_at <= started_at + interval '30 minutes'),
+    CONSTRAINT ck_view_as_place CHECK (store_id is null or region is null),
+    CONSTRAINT fk_view_as_session_id FOREIGN KEY(session_id) REFERENCES control.web_session (id),
+    CONSTRAINT fk_view_as_store_id FOREIGN KEY(store_id) REFERENCES control.store (id)
+);
+CREATE INDEX ix_view_as_account_id ON control.view_as (account_id);
+CREATE INDEX ix_view_as_group_id ON control.view_as (group_id);
+CREATE UNIQUE INDEX uq_view_as_open ON control.view_as (session_id) WHERE ended_at is null;
 grant usage on schema control to forecourt_tenant, forecourt_group, forecourt_control;
 alter table control.access_token enable row level security;
 revoke all on control.access_token from public, forecourt_tenant, forecourt_group, forecourt_control;
@@ -806,6 +837,20 @@ drop policy if exists insert_by_group on control.survey_template;
 create policy insert_by_group on control.survey_template for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
 drop policy if exists update_by_group on control.survey_template;
 create policy update_by_group on control.survey_template for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+alter table control.view_as enable row level security;
+revoke all on control.view_as from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.view_as to forecourt_group;
+grant insert on control.view_as to forecourt_group;
+grant update (ended_at) on control.view_as to forecourt_group;
+grant select on control.view_as to forecourt_control;
+drop policy if exists select_by_group on control.view_as;
+create policy select_by_group on control.view_as for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.view_as;
+create policy insert_by_group on control.view_as for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists update_by_group on control.view_as;
+create policy update_by_group on control.view_as for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists select_by_control on control.view_as;
+create policy select_by_control on control.view_as for select to forecourt_control using (true);
 alter table control.web_session enable row level security;
 revoke all on control.web_session from public, forecourt_tenant, forecourt_group, forecourt_control;
 grant select (account_id, group_id, revoked_at) on control.web_session to forecourt_group;

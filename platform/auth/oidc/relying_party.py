@@ -16,7 +16,7 @@ from urllib.parse import quote_plus
 from uuid import UUID
 
 import orjson
-from authlib.integrations.starlette_client import (  # type: ignore[import-untyped]  # Authlib has no types
+from authlib.integrations.starlette_client import (
     OAuthError,
     StarletteIntegration,
     StarletteOAuth2App,

@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import Invalid, NotFound, Refused
 from ..tenancy.ids import new_id
-from .accounts import MANAGE, MembershipInfo, membership_infos
+from .account_reads import MembershipInfo, membership_infos
+from .accounts import MANAGE
 from .actor import Actor
 from .model import DELEGATION_DAYS, Account, AccountMembership
 from .roles import UNDELEGABLE_ROLES

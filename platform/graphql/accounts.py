@@ -9,7 +9,7 @@ from uuid import UUID
 
 import strawberry
 
-from ..auth.accounts import AccountInfo, MembershipInfo, find_info, list_accounts, memberships_of
+from ..auth.account_reads import AccountInfo, MembershipInfo, find_info, list_accounts, memberships_of
 from ..auth.roles import ROLES
 from ..auth.tokens import TokenInfo, list_tokens
 from ..domain.accounts import actions

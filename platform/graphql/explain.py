@@ -10,7 +10,7 @@ import strawberry
 
 from ..auth.access import Operation, operation
 from ..auth.access import operations as access_table
-from ..auth.accounts import find_info
+from ..auth.account_reads import find_info
 from ..auth.actor import Actor
 from ..auth.identify import actor_for_account
 from ..auth.masks import MASKS

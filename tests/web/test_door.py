@@ -7,7 +7,8 @@ from starlette.testclient import TestClient
 from forecourt.auth.web_sessions import COOKIE
 from forecourt.web.visit import safe_next
 from tests.web.conftest import make_app, sign_in
-from tests.web.fake import MONTH, PASSWORD, FakeDesk
+from tests.web.fake import PASSWORD, FakeDesk
+from tests.web.fake_rows import MONTH
 
 PAGE = f"/stores/HX01/months/{MONTH}"
 

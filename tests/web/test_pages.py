@@ -7,7 +7,8 @@ from starlette.testclient import TestClient
 
 from forecourt.web.guard import POLICY
 from tests.web.conftest import make_app, sign_in
-from tests.web.fake import MONTH, FakeDesk
+from tests.web.fake import FakeDesk
+from tests.web.fake_rows import MONTH
 
 GROUP, STORE, OWN = f"/months/{MONTH}", f"/stores/HX01/months/{MONTH}", f"/me/{MONTH}"
 PAGES = [

@@ -9,7 +9,8 @@ from starlette.testclient import TestClient
 from forecourt.auth.actor import Membership
 from forecourt.tenancy.ids import new_id
 from tests.web.conftest import sign_in
-from tests.web.fake import MONTH, FakeDesk, store_id
+from tests.web.fake import FakeDesk, store_id
+from tests.web.fake_rows import MONTH
 
 STORE = f"/stores/HX01/months/{MONTH}"
 UNTIL = datetime(2026, 11, 22, 5, 30, tzinfo=UTC)

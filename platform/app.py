@@ -18,6 +18,7 @@ from .auth.resolve import visible_stores
 from .auth.rights import watch
 from .composition import authorization_service, open_platform
 from .desk import StaffDesk
+from .domain.accounts.arrival import sign_in_from
 from .domain.entities import ENTITIES
 from .domain.work import Platform
 from .errors import ForecourtError
@@ -26,6 +27,7 @@ from .graphql.context import Context
 from .graphql.http import Endpoint
 from .graphql.services import Services
 from .settings import Settings
+from .sso_desk import PlatformSso
 from .telemetry import Telemetry, render_metrics
 from .tenancy.names import CONTROL
 from .tenancy.queue import workers_alive
@@ -40,9 +42,15 @@ from .tenancy.session import (
     store_session,
 )
 from .web.oauth import OAuthPages
+from .web.account_desk import AccountDesk
+from .web.account_routes import account_routes
+from .web.entry import entry_routes
+from .web.entry_desk import EntryDesk
+from .web.identity import identity_routes
 from .web.routes import error_handlers
 from .web.routes import routes as staff_routes
 from .web.scim.endpoint import ScimEndpoint
+from .web.sso import SsoPages
 from .web.survey import SurveyPages
 from .web.survey_desk import PlatformDesk
 
@@ -63,7 +71,9 @@ def build_app(server: Server, settings: Settings) -> Starlette:
                 await stopped(hearing)
 
     surveys = SurveyPages(PlatformDesk(lambda: app.state.platform))
-    desk = StaffDesk(lambda: app.state.platform, operation_context)
+    sso = PlatformSso(lambda: app.state.platform, sign_in_from)
+    desk = StaffDesk(lambda: app.state.platform, operation_context, sso.leave)
+    sso_pages = SsoPages(desk, sso, secret=server.secrets.derive("sign-in transaction").hex())
     routes = [
         *surveys.routes(),
         Route("/healthz", healthz),
@@ -73,6 +83,10 @@ def build_app(server: Server, settings: Settings) -> Starlette:
         Route("/graphql", Endpoint(api_schema(), bearer_context, uploads=True)),
         *OAuthPages(lambda: app.state.authorization).routes(),
         *staff_routes(desk),
+        *sso_pages.routes(),
+        *account_routes(desk, AccountDesk(lambda: app.state.platform)),
+        *identity_routes(desk),
+        *entry_routes(desk, EntryDesk(lambda: app.state.platform)),
     ]
     app = Starlette(
         routes=routes,

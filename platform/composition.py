@@ -12,12 +12,13 @@ from psycopg_pool import ConnectionPool
 from .auth.oauth.access import Issuer
 from .auth.oauth.keys import NO_GROUP, PURPOSE, KeyRing
 from .auth.oauth.service import AuthorizationService
+from .auth.password_list import LISTED
 from .domain import tables
 from .domain.evaluation.schemes import install_seed_schemes
 from .domain.surveys.publishing import install_seed_templates
 from .domain.work import GroupWork, Platform
 from .errors import Unavailable
-from .jobs import audit, care, evaluation, interchange, oauth, rounds, surveys
+from .jobs import accounts, audit, care, evaluation, interchange, oauth, rounds, surveys
 from .jobs.broker import PostgresBroker, make_broker
 from .jobs.context import JobContext
 from .jobs.middleware import JobMetrics, job_middleware
@@ -34,7 +35,7 @@ from .tenancy.security import check_hardening
 from .tenancy.server import Server, open_server
 from .tenancy.session import control_session
 
-FEATURES = (audit, care, evaluation, interchange, oauth, rounds, surveys)
+FEATURES = (accounts, audit, care, evaluation, interchange, oauth, rounds, surveys)
 assert tables.MODULES  # noqa: S101  (imported so that the metadata is whole)
 
 
@@ -81,7 +82,9 @@ def check_start(server: Server, settings: Settings) -> None:
 
 @asynccontextmanager
 async def open_platform(server: Server, settings: Settings, *, application: str) -> AsyncIterator[Platform]:
-    """Connections of one process, closed at the end."""
+    """Connections of one process, closed at the end; its list of refused passwords is read."""
+    if settings.password_list is not None:
+        LISTED.read(settings.password_list)
     engines = Engines(server, settings, application=application)
     try:
         async with Outgoing(allow_loopback=settings.outgoing_loopback) as outgoing:
@@ -141,5 +144,6 @@ async def settle_group(work: GroupWork) -> None:
     """Give a new group what every group begins with: shipped schemes and questionnaires, and its schedules."""
     await install_seed_schemes(work)
     await install_seed_templates(work)
-    for schedule in (rounds.schedule_of(work.group), audit.schedule_of(work.group)):
+    for feature in (rounds, accounts, audit):
+        schedule = feature.schedule_of(work.group)
         await put_schedule(work.session, schedule, now=work.now)

@@ -6,7 +6,7 @@ import typer
 
 from ..settings import settings
 from ..telemetry import configure_logs
-from . import audit, clients, demo, directory, exchange, jobs, people, schema, server, stores
+from . import accounts, audit, clients, demo, directory, exchange, jobs, people, providers, schema, server, stores
 
 app = typer.Typer(
     name="forecourt",
@@ -30,6 +30,8 @@ app.add_typer(people.app, name="user")
 app.add_typer(clients.app, name="clients")
 app.add_typer(clients.oauth, name="oauth")
 app.add_typer(directory.app, name="directory")
+app.add_typer(accounts.app, name="accounts")
+app.add_typer(providers.app, name="providers")
 app.add_typer(schema.app, name="schema")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(audit.app, name="audit")

@@ -1,5 +1,6 @@
 """Every table of Forecourt, imported so that the metadata of `tenancy/base.py` is whole (migrations, provisioning)."""
 
+from ..auth import local_model as _local
 from ..auth import model as _auth
 from ..auth.oauth import model as _oauth
 from ..auth.oidc import model as _oidc
@@ -30,6 +31,7 @@ MODULES = (
     _feed,
     _interchange,
     _oauth,
+    _local,
     _oidc,
     _people,
     _sales,

@@ -194,9 +194,9 @@ class PermissionType:
     scope: str = strawberry.field(description="OWN, TEAM, DEPARTMENT, STORE or GROUP 范围.")
 
 
-@strawberry.type(name="Viewer", description="Who is asking 当前用户.")
-class ViewerType:
-    """The actor of the operation."""
+@strawberry.type
+class ViewerFields:
+    """Fields of Viewer, the actor of the operation."""
 
     @strawberry.field(description="Name 姓名.")  # type: ignore[untyped-decorator]
     def name(self, info: strawberry.Info) -> str:
@@ -233,7 +233,13 @@ class ViewerType:
         return [PermissionType(name=name, scope=scope.name) for name, scope in scopes.items() if scope is not None]
 
 
-def made_query(store: type, group: type, parts: Sequence[type]) -> type:
+def made_viewer(parts: Sequence[type]) -> type:
+    """The Viewer type, with what `parts` (mix-ins) add."""
+    cls = type("Viewer", (ViewerFields, *parts), {})
+    return strawberry.type(cls, name="Viewer", description="Who is asking 当前用户.")
+
+
+def made_query(store: type, group: type, viewer_type: type, parts: Sequence[type]) -> type:
     """The Query type, with what `parts` (mix-ins) add."""
 
     async def one_store(root: Any, info: Any, id: Any = None, code: Any = None) -> Any:  # noqa: A002
@@ -260,13 +266,13 @@ def made_query(store: type, group: type, parts: Sequence[type]) -> type:
         return await rows_by_id(context_of(info), raw, ids, raw.field_nodes)
 
     def viewer(root: Any, info: Any) -> Any:
-        return ViewerType()
+        return viewer_type()
 
     def whole_group(root: Any, info: Any) -> Any:
         return context_of(info).group
 
     an_id = argument(strawberry.ID, "A global id.")
-    _annotate(viewer, ViewerType)
+    _annotate(viewer, viewer_type)
     _annotate(whole_group, group)
     _annotate(node, maybe(NodeInterface), id=an_id)
     many = argument(list[strawberry.ID], f"Up to {_MOST_IDS} global ids.")

@@ -81,15 +81,17 @@ def _call(**about: str) -> dict[str, Any]:
 _CLIENTS = "accounts:client:manage"
 _NO_SCOPE = {"name": "x", "scopes": ["accounts:client:manage"]}
 _RULING = "surveys:response:rule"
-_MANAGE = "accounts:account:manage"
+_MANAGE, _PROVIDE = "accounts:account:manage", "accounts:provider:manage"
 _DIRECTORY = "accounts:directory:manage"
 _WHY = {"reason": "because"}
 
 MUTATIONS: Mapping[str, Needs] = {
     "acknowledgeComplaint": at_store("complaints:complaint:acknowledge", lambda s: {"id": s.row("Complaint")}),
+    "activateIdentityProvider": for_group(_PROVIDE, lambda s: {"id": s.own("IdentityProvider"), "expectedVersion": 99}),
     "addDirectoryMapping": for_group(
         _DIRECTORY, lambda s: {"value": "Managers", "role": "NO_ROLE", "storeId": s.store}
     ),
+    "addEmailDomain": for_group(_PROVIDE, lambda s: {"providerId": s.own("IdentityProvider"), "domain": "no domain"}),
     "addMembership": for_group(
         _MANAGE, lambda s: {"accountId": s.own("Account"), "role": "NO_ROLE", "storeId": s.store}
     ),
@@ -121,14 +123,19 @@ MUTATIONS: Mapping[str, Needs] = {
     "createAccount": for_group(_MANAGE, lambda _: {"name": "!", "displayName": "x"}),
     "createClient": for_group(_CLIENTS, lambda s: {"storeIds": [s.store], **_NO_SCOPE}),
     "createDirectoryConnection": for_group(_DIRECTORY, lambda _: {"label": " "}),
+    "createIdentityProvider": for_group(_PROVIDE, lambda _: {"code": "!", "name": "x", "issuer": "x", "clientId": "x"}),
     "decideAppeal": at_store(
         "evaluation:appeal:decide", lambda s: {"id": s.row("Appeal"), "uphold": True, "reason": " "}
     ),
     "disableAccount": for_group(_MANAGE, lambda s: {"id": s.own("Account")}),
     "disableClient": for_group(_CLIENTS, lambda s: {"id": s.own("OAuthClient")}),
+    "disableIdentityProvider": for_group(_PROVIDE, lambda s: {"id": s.own("IdentityProvider")}),
     "draftSurveyTemplate": for_group("surveys:template:write", lambda _: {"body": {}}),
     "enableAccount": for_group(_MANAGE, lambda s: {"id": s.own("Account")}),
     "enableClient": for_group(_CLIENTS, lambda s: {"id": s.own("OAuthClient")}),
+    "endOtherSessions": everybody(lambda _: {}),
+    "endSession": everybody(lambda s: {"id": s.own("WebSession")}),
+    "endSessionsOf": for_group("accounts:session:end", lambda s: {"accountId": s.own("Account")}),
     "endMembership": for_group(_MANAGE, lambda s: {"id": s.own("AccountMembership")}),
     "fileAppeal": at_store("evaluation:appeal:file", lambda s: {"entryId": s.row("LedgerEntry"), "text": " "}),
     "fileComplaint": at_store(
@@ -174,7 +181,11 @@ MUTATIONS: Mapping[str, Needs] = {
         "surveys:interview:record", lambda s: {"invitationId": s.row("Invitation"), "answers": []}
     ),
     "removeDirectoryMapping": for_group(_DIRECTORY, lambda s: {"id": s.own("DirectoryMapping")}),
+    "removeSecondFactor": for_group(_MANAGE, lambda s: {"accountId": s.own("Account"), "reason": " "}),
+    "removeEmailDomain": for_group(_PROVIDE, lambda s: {"id": s.own("EmailDomain")}),
+    "removePassword": for_group(_MANAGE, lambda s: {"id": s.own("Account")}),
     "replayDeadJobs": for_group("jobs:dead:replay", lambda _: {"ids": [str(new_id())]}),
+    "requireSecondFactor": for_group(_MANAGE, lambda _: {"required": False}),
     "retireSurveyTemplate": for_group("surveys:template:publish", lambda s: {"id": s.own("SurveyTemplate")}),
     "returnSurveyTemplate": for_group("surveys:template:publish", lambda s: {"id": s.own("SurveyTemplate")}),
     "revealContact": at_store("customers:contact:reveal", lambda s: {"id": s.row("ContactPoint"), **_WHY}),
@@ -186,6 +197,9 @@ MUTATIONS: Mapping[str, Needs] = {
         "complaints:validity:rule", lambda s: {"id": s.row("Complaint"), "verdict": "VALID", **_WHY}
     ),
     "setClientKeys": for_group(_CLIENTS, lambda s: {"id": s.own("OAuthClient")}),
+    "sendPasswordLink": for_group(_MANAGE, lambda s: {"accountId": s.own("Account")}),
+    "setOwnLanguage": everybody(lambda _: {"language": "tlh"}),
+    "setIdentityProviderSecret": for_group(_PROVIDE, lambda s: {"id": s.own("IdentityProvider"), "clientSecret": " "}),
     "setPassword": for_group(_MANAGE, lambda s: {"id": s.own("Account"), "password": "x"}),
     "setSetting": for_group(
         "tenancy:setting:write",
@@ -193,6 +207,8 @@ MUTATIONS: Mapping[str, Needs] = {
     ),
     "submitSurveyTemplate": for_group("surveys:template:write", lambda s: {"id": s.own("SurveyTemplate")}),
     "verifyAudit": for_group("audit:chain:verify", lambda _: {"reason": " "}),
+    "testIdentityProvider": for_group(_PROVIDE, lambda s: {"id": s.own("IdentityProvider")}),
+    "updateIdentityProvider": for_group(_PROVIDE, lambda s: {"id": s.own("IdentityProvider"), "expectedVersion": 99}),
     "voidResponse": at_store(_RULING, lambda s: {"id": s.row("Response"), **_WHY}),
     "writeScheme": for_group("evaluation:scheme:write", lambda _: {"body": {}}),
 }
@@ -223,10 +239,14 @@ GROUP_FIELDS: Mapping[str, Needs] = {
     "deadJobs": reading(GROUP, "jobs:dead:read"),
     "directoryConnections": reading(GROUP, _DIRECTORY),
     "directoryMappings": reading(GROUP, _DIRECTORY),
+    "identityProviders": reading(GROUP, "accounts:provider:read"),
     "months": reading(GROUP, "benchmark:result:read", "evaluation:month:close"),
     "name": OPEN,
     "schemes": reading(ANYWHERE, "evaluation:scheme:read"),
+    "secondFactor": OPEN,
+    "sessions": OPEN,
     "settings": reading(GROUP, "tenancy:setting:read"),
+    "signIns": OPEN,
     "stores": OPEN,
     "surveyTemplates": reading(ANYWHERE, "surveys:template:read"),
     "timeZone": OPEN,

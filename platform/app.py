@@ -16,6 +16,7 @@ from .auth.actor import Actor
 from .auth.identify import identify
 from .auth.resolve import visible_stores
 from .auth.rights import watch
+from .auth.view_as import HEADER, looking
 from .composition import authorization_service, open_platform
 from .desk import StaffDesk
 from .domain.accounts.arrival import sign_in_from
@@ -41,12 +42,12 @@ from .tenancy.session import (
     resolve_group,
     store_session,
 )
-from .web.oauth import OAuthPages
 from .web.account_desk import AccountDesk
 from .web.account_routes import account_routes
 from .web.entry import entry_routes
 from .web.entry_desk import EntryDesk
 from .web.identity import identity_routes
+from .web.oauth import OAuthPages
 from .web.routes import error_handlers
 from .web.routes import routes as staff_routes
 from .web.scim.endpoint import ScimEndpoint
@@ -119,6 +120,7 @@ async def bearer_context(request: Request) -> Context:
             clock=platform.clock,
             programs=request.app.state.authorization.programs,
         )
+        actor = await looking(session, actor, request.headers.get(HEADER), clock=platform.clock)
         group = await resolve_group(session, actor.group_id)
     request_id = getattr(request.state, "request_id", "")
     return operation_context(platform, actor, group, language=_language(request, actor), request_id=request_id)

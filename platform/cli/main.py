@@ -6,7 +6,21 @@ import typer
 
 from ..settings import settings
 from ..telemetry import configure_logs
-from . import accounts, audit, clients, demo, directory, exchange, jobs, people, providers, schema, server, stores
+from . import (
+    accounts,
+    audit,
+    clients,
+    demo,
+    directory,
+    exchange,
+    jobs,
+    operator,
+    people,
+    providers,
+    schema,
+    server,
+    stores,
+)
 
 app = typer.Typer(
     name="forecourt",
@@ -24,6 +38,7 @@ app.command("scheduler")(server.scheduler)
 app.command("import")(exchange.import_folder)
 app.command("close-month")(exchange.close_month)
 app.command("token")(people.token)
+app.command("break-glass")(operator.break_glass)
 app.add_typer(server.database, name="db")
 app.add_typer(stores.app, name="store")
 app.add_typer(people.app, name="user")

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from ..auth.actor import Actor
 from ..clock import SYSTEM_CLOCK, Clock
+from ..domain.reading import viewer_of
 from ..errors import NotFound, Unavailable
 from ..tenancy.reader.entity import Entities, Viewer
 from ..tenancy.reader.run import Reader, Session
@@ -130,9 +131,7 @@ class Context:
         """The actor as the reader of a store sees them."""
         permissions = {grant.permission for entity in self.entities for grant in entity.grants}
         permissions |= {item.permission for entity in self.entities for item in entity.fields if item.permission}
-        held = {name: self.actor.scope(name, store.id) for name in permissions}
-        reach = {name: int(scope) for name, scope in held.items() if scope is not None}
-        return Viewer(reach, self.actor.employees_at(store.id), self.today(store))
+        return viewer_of(self.actor, store.id, self.today(store), permissions)
 
     @asynccontextmanager
     async def reader(self, store: StoreInfo) -> AsyncIterator[Reader]:

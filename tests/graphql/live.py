@@ -39,10 +39,11 @@ class LiveApi:
         account: UUID | None = None,
         key: str | None = None,
     ) -> Actor:
-        """Somebody of a group with (role, code of the store or None) memberships; `employee` is who they are there."""
-        members = tuple(
-            Membership(role, self.store(code).id if code else None, employee if code else None) for role, code in roles
-        )
+        """Somebody of a group with (role, place) memberships; `employee` is who they are there.
+
+        A place is the code of a store, None for the group, or "@" and a code for the region of that store alone.
+        """
+        members = tuple(self.member(role, place, employee) for role, place in roles)
         found = account or new_id()
         return Actor(
             key or f"account:{found}",
@@ -52,6 +53,12 @@ class LiveApi:
             memberships=members,
             language="en",
         )
+
+    def member(self, role: str, place: str | None, employee: UUID | None = None) -> Membership:
+        """A membership at a place."""
+        if place is not None and place[0] == "@":
+            return Membership(role, None, region=place, region_stores=frozenset({self.store(place[1:]).id}))
+        return Membership(role, self.store(place).id if place else None, employee if place else None)
 
     def store(self, code: str) -> ResolvedStore:
         """A store of the world: a1, a2, b1 or b2."""

@@ -234,7 +234,25 @@ class FakeDesk:
         return [{"code": self.refuse, "message": "no", "path": []}] if self.refuse else []
 
     def _places(self, variables: Mapping[str, Any], actor: Actor) -> dict[str, Any]:
-        return {}
+        return {"group": {"timeZone": "Asia/Shanghai"}}
+
+    def _view_as(self, variables: Mapping[str, Any], actor: Actor) -> dict[str, Any]:
+        stores = [{"id": f"Store:{code}", "code": code, "name": name} for code, name in NAMES.items()]
+        return {"group": {"stores": edges(stores)}}
+
+    def _standing(self, variables: Mapping[str, Any], actor: Actor) -> dict[str, Any]:
+        delegation = {
+            "id": "delegation-1",
+            "role": "STORE_GM",
+            "delegate": "张伟 <b>",
+            "validFrom": "2026-11-22T01:00:00Z",
+            "validTo": "2026-11-30T01:00:00Z",
+            "reason": "年假",
+        }
+        return {"delegations": [delegation]}
+
+    def _colleagues(self, variables: Mapping[str, Any], actor: Actor) -> dict[str, Any]:
+        return {"colleagues": [{"id": "account-2", "name": "张伟"}]}
 
     def _months(self) -> list[dict[str, Any]]:
         running = self.close_state == "RUNNING"
@@ -385,12 +403,26 @@ MUTATIONS = {
     "publish_run": "publishRun",
     "file_appeal": "fileAppeal",
     "decide_appeal": "decideAppeal",
+    "start_view_as": "startViewAs",
+    "end_view_as": "endViewAs",
+    "delegate_role": "delegateRole",
+    "end_delegation": "endDelegation",
 }
 
 
 def _viewer(actor: Actor) -> dict[str, Any]:
     codes = {store_id(code): code for code in NAMES}
-    held = [{"role": item.role, "storeCode": codes.get(item.store_id or SPACE)} for item in actor.memberships]
+    held = [
+        {
+            "id": f"membership-{place}",
+            "role": item.role,
+            "storeCode": codes.get(item.store_id or SPACE),
+            "region": item.region,
+            "delegatedBy": item.delegator or None,
+            "validTo": item.valid_to.isoformat() if item.valid_to else None,
+        }
+        for place, item in enumerate(actor.memberships)
+    ]
     return {"name": actor.name, "memberships": held}
 
 

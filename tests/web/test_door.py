@@ -101,6 +101,10 @@ def test_a_password_is_never_sent_back(client: TestClient) -> None:
 POSTS = [
     "/sign-in",
     "/sign-out",
+    "/standing",
+    "/standing/end",
+    "/view-as",
+    "/view-as/end",
     "/language",
     f"{PAGE}/approve",
     f"{PAGE}/publish",

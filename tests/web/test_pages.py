@@ -23,6 +23,10 @@ PAGES = [
     ("seller", OWN),
     ("seller", "/me/2026-01"),
     ("auditor", "/"),
+    ("auditor", "/view-as"),
+    ("gm", "/view-as"),
+    ("gm", "/standing"),
+    ("gm", "/standing/new?role=membership-0"),
 ]
 
 

@@ -7,10 +7,10 @@ from sqlalchemy import select
 
 from forecourt.auth.actor import Actor
 from forecourt.domain.accounts import actions as accounts
-from forecourt.domain.accounts import directory_access
 from forecourt.domain.care.model import Call, FollowUpTask
 from forecourt.domain.complaints.model import Complaint
 from forecourt.domain.customers.model import ContactPoint
+from forecourt.domain.directory import access
 from forecourt.domain.evaluation.model import Appeal, EvaluationRun, LedgerEntry, Scheme
 from forecourt.domain.evaluation.schemes import install_seed_schemes
 from forecourt.domain.surveys.model import Invitation, Response
@@ -141,10 +141,8 @@ async def group_rows(platform: Platform, group: ResolvedGroup) -> dict[str, UUID
         account = await accounts.create_account(work, name=f"n{new_id().hex}", display_name="李雷")
         membership = await accounts.add_membership(work, account, role="HQ_ANALYST")
         token = await accounts.issue_token(work, account, label="test", lifetime=timedelta(days=1))
-        connection = await directory_access.create_connection(work, label="test", lifetime=timedelta(days=1))
-        mapping = await directory_access.add_mapping(
-            work, by="DISPLAY_NAME", value=f"m{new_id().hex}", role="HQ_ANALYST"
-        )
+        connection = await access.create_connection(work, label="test", lifetime=timedelta(days=1))
+        mapping = await access.add_mapping(work, by="DISPLAY_NAME", value=f"m{new_id().hex}", role="HQ_ANALYST")
         scheme = select(Scheme.id).where(Scheme.group_id == group.id).limit(1)
         template = await draft_template(work, to_json(SEEDS[0]))
         return {

@@ -618,6 +618,7 @@ CREATE TABLE control.scim_user (
     account_id UUID NOT NULL,
     group_id UUID NOT NULL,
     external_id TEXT,
+    employee_no TEXT,
     attributes JSONB NOT NULL,
     active BOOLEAN,
     version INTEGER DEFAULT 1 NOT NULL,
@@ -1262,7 +1263,7 @@ alter table control.scim_user enable row level security;
 revoke all on control.scim_user from public, forecourt_tenant, forecourt_group, forecourt_control;
 grant select on control.scim_user to forecourt_group;
 grant insert on control.scim_user to forecourt_group;
-grant update (external_id, attributes, active, version, updated_at) on control.scim_user to forecourt_group;
+grant update (external_id, employee_no, attributes, active, version, updated_at) on control.scim_user to forecourt_group;
 grant delete on control.scim_user to forecourt_group;
 drop policy if exists select_by_group on control.scim_user;
 create policy select_by_group on control.scim_user for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));

@@ -99,6 +99,12 @@ class LiveApi:
         payload: dict[str, Any] = (await self.data(actor, document, {"input": given}))[name]
         return payload
 
+    async def attempt(self, actor: Actor, given: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+        """The whole answer of one document with several mutations by name; each commits alone."""
+        names = ", ".join(f"${name}: {self.input_of(name)}!" for name in given)
+        fields = " ".join(f"{name}(input: ${name}) {{ userErrors {{ code }} }}" for name in given)
+        return await self.run(actor, f"mutation({names}) {{ {fields} }}", given)
+
     async def refused(self, actor: Actor, name: str, given: Mapping[str, Any]) -> list[str]:
         """Codes of the refusals of one mutation."""
         payload = await self.mutate(actor, name, given)

@@ -140,4 +140,5 @@ class PlatformSso:
 
     @staticmethod
     def _log(config: ProviderConfig, error: Refused) -> None:
-        _LOG.warning("sign-in with a provider refused", provider=str(config.id), code=error.code)
+        cause = type(error.__cause__).__qualname__ if error.__cause__ is not None else None
+        _LOG.warning("sign-in with a provider refused", provider=str(config.id), code=error.code, cause=cause)

@@ -41,13 +41,12 @@ _MOST_BODY: Final = 64 * 1024
 _ARRIVAL: Final[Mapping[str, str]] = {
     "NO_ACCOUNT": "no-account",
     "ACCOUNT_DISABLED": "disabled",
-    "EMAIL_NOT_VERIFIED": "email",
     "PROVIDER_INACTIVE": "misconfigured",
 }
 #: Every kind of advice: the words are `ssoproblem.<kind>` and `ssoadvice.<kind>`.
 KINDS: Final = (
     *("again", "cancelled", "unreachable", "misconfigured", "untrusted"),
-    *("no-account", "disabled", "email", "refused"),
+    *("no-account", "taken", "disabled", "refused"),
 )
 
 
@@ -99,9 +98,10 @@ class SsoDesk(Protocol):
 
 
 class SsoPages:
-    """The pages over two desks. `secret` signs the transaction cookie."""
+    """The pages over two desks. `secret` signs the transaction cookie; `rate`: requests a minute from one address, which may be a
+    whole office's."""
 
-    def __init__(self, desk: WebDesk, sso: SsoDesk, *, secret: str, rate: int = 60) -> None:
+    def __init__(self, desk: WebDesk, sso: SsoDesk, *, secret: str, rate: int = 300) -> None:
         self._desk, self._sso = desk, sso
         self._cookie = Middleware(
             SessionMiddleware,
@@ -238,6 +238,8 @@ def _problem(visit: Visit, error: Refused) -> Response:
         status = 503 if kind == "unreachable" else 400
     else:
         kind, status = _ARRIVAL.get(error.code, "refused"), 403
+        if error.data.get("why") == "ADDRESS_TAKEN":
+            kind = "taken"
     return visit.page(
         "sso_problem.html",
         status=status,

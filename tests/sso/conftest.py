@@ -40,6 +40,7 @@ def people(issuer: str) -> dict[str, dict[str, object]]:
             "employee_no": "E001",
         },
         "stranger": {"email": f"x@{domain}", "email_verified": True, "name": '<b onclick="x">', "groups": []},
+        "newcomer": {"email": f"new@{domain}", "email_verified": True, "name": "Zoé", "groups": []},
     }
 
 
@@ -84,7 +85,7 @@ class Installation:
             values = {
                 name: value for name, value in {"login": who, "password": "x", "sub": who}.items() if name in names
             }
-            person.submit(**values)
+            person.submit("", **values)
         assert not person.url.startswith(self.provider.issuer), person.page.text
 
 

@@ -1,6 +1,7 @@
 """A browser without windows: cookies by host and port, redirects, pages that move on, forms. Plain HTTP on this machine."""
 
 import re
+import ssl
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from http.cookies import SimpleCookie
@@ -9,6 +10,8 @@ from urllib.parse import urlencode, urljoin, urlsplit
 import httpx2
 
 _MOST_HOPS = 20
+#: Everything here is plain http; loading the machine's certificates for each request would take longer than the request.
+_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 @dataclass
@@ -63,19 +66,19 @@ class Person:
 
     def open(self, url: str, *, site: str = "none", follow: bool = True) -> httpx2.Response:
         """Type an address (or, with ``site``, follow a link from such a place)."""
-        return self._go("GET", url, None, site, follow)
+        return self._go("GET", url, None, site, follow=follow)
 
-    def submit(self, action: str = "", *, follow: bool = True, **values: str) -> httpx2.Response:
+    def submit(self, action: str = "", **values: str) -> httpx2.Response:
         """Send the form whose action holds ``action`` (default: the first one), with these values filled in."""
         form = next(item for item in self.forms() if action in item.action)
         content = urlencode(form.fields | values)
-        return self._go(form.method.upper(), urljoin(self.url, form.action), content, "same-origin", follow)
+        return self._go(form.method.upper(), urljoin(self.url, form.action), content, "same-origin", follow=True)
 
-    def _go(self, method: str, url: str, form: str | None, site: str, follow: bool) -> httpx2.Response:
+    def _go(self, method: str, url: str, form: str | None, site: str, *, follow: bool) -> httpx2.Response:
         for _ in range(_MOST_HOPS):
             self.page = self._send(method, url, form, site)
             self.visited.append(url)
-            onward = self._onward()
+            onward = self.onward()
             if not follow or onward is None:
                 return self.page
             if urlsplit(onward).netloc != urlsplit(url).netloc:
@@ -83,7 +86,8 @@ class Person:
             method, url, form = "GET", onward, None
         raise AssertionError(f"never arrives: {self.visited[-3:]}")
 
-    def _onward(self) -> str | None:
+    def onward(self) -> str | None:
+        """Where the page sends the browser by itself, if anywhere."""
         if 300 <= self.page.status_code < 400:
             return urljoin(self.url, self.page.headers["location"])
         found = re.search(r'http-equiv="refresh" content="0; url=([^"]+)"', self.page.text)
@@ -97,7 +101,7 @@ class Person:
             headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in kept.items())
         if form is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
-        answer = httpx2.request(method, url, content=form, headers=headers, trust_env=False, timeout=20)
+        answer = httpx2.request(method, url, content=form, headers=headers, trust_env=False, timeout=60, verify=_NO_TLS)
         for line in answer.headers.get_list("set-cookie"):
             for name, morsel in SimpleCookie(line).items():
                 gone = morsel["max-age"] == "0" or "1970" in morsel["expires"]

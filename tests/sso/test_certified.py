@@ -50,7 +50,8 @@ def test_signing_out_here_ends_the_session_of_another_window_through_the_provide
 
 
 def test_new_keys_of_the_provider_are_found(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keys are looked at again at most every half minute; here at once, so as not to wait."""
+    """Keys are looked at again at most every half minute; here first never, and then at once, so as not to wait."""
+    monkeypatch.setattr("forecourt.auth.oidc.documents.KEYS_INTERVAL", timedelta(days=1))
     installation.sign_in(Person())
     installation.provider.change_keys()
     late = Person()

@@ -94,7 +94,7 @@ def test_an_answer_is_taken_once_even_with_the_cookie_of_then(installation: Inst
     person = Person()
     person.open(installation.start(), site="same-origin", follow=False)
     kept = dict(jar(installation, person))
-    person._go("GET", str(person._onward()), None, "cross-site", True)
+    person.open(str(person.onward()), site="cross-site")
     installation.answer(person)
     answer = next(url for url in reversed(person.visited) if "/sso/callback/" in url)
     again = Person(cookies={host(installation.url): kept})
@@ -152,11 +152,19 @@ def test_who_has_no_account_is_told_so_and_nothing_of_the_provider_is_shown(
     installation: Installation, language: str, words: str
 ) -> None:
     person = Person(language)
-    installation.sign_in(person, "stranger", code="strict")
+    installation.sign_in(person, "newcomer", code="strict")
     assert person.page.status_code == 403
     assert words in person.page.text and "SSO-NO_ACCOUNT" in person.page.text
-    assert "onclick" not in person.page.text and "elsewhere" not in person.page.text
+    assert "Zoé" not in person.page.text and "new@" not in person.page.text
     assert COOKIE not in jar(installation, person)
+
+
+def test_who_has_an_account_from_another_provider_gets_no_second_one(installation: Installation) -> None:
+    installation.sign_in(Person(), "lilei")
+    person = Person()
+    installation.sign_in(person, "lilei", code="strict")
+    assert (person.page.status_code, COOKIE in jar(installation, person)) == (403, False)
+    assert "Your mail address is taken here" in person.page.text
 
 
 def test_what_a_provider_says_of_its_refusal_is_not_shown(installation: Installation) -> None:
@@ -189,7 +197,7 @@ def test_signing_out_ends_the_session_here_and_at_the_provider(installation: Ins
     assert asked["post_logout_redirect_uri"] == [f"{installation.url}/sso/signed-out"]
     assert asked["client_id"] == [f"forecourt-{installation.group()}-{installation.code()}"]
     assert asked["id_token_hint"][0].count(".") == 2
-    person.submit(**({"logout": "yes"} if installation.provider.kind == CERTIFIED else {}))
+    person.submit("", **({"logout": "yes"} if installation.provider.kind == CERTIFIED else {}))
     assert (person.path, person.page.status_code) == ("/sso/signed-out", 200)
     assert "Here and at the sign-in of your group." in person.page.text
     again = Person(cookies={host(installation.url): {COOKIE: cookie}})

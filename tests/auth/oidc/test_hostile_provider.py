@@ -68,7 +68,7 @@ def metadata(**values: Any) -> Change:
 
 
 def signed_by(**values: Any) -> Change:
-    return lambda provider: [setattr(provider, name, value) for name, value in values.items()]
+    return lambda provider: vars(provider).update(values)
 
 
 def without_signature(head: dict[str, Any], content: dict[str, Any]) -> str:
@@ -188,6 +188,14 @@ async def test_clocks_may_be_half_a_minute_apart() -> None:
 async def test_several_audiences_are_fine_when_we_are_the_one_authorized() -> None:
     provider = Provider(claims={"aud": [CLIENT, "other"], "azp": CLIENT})
     assert (await browser(provider).sign_in()).subject == "u1"
+
+
+async def test_what_the_userinfo_endpoint_adds_does_not_mix_with_what_was_signed() -> None:
+    added = {"sub": "u1", "email": "other@example.com", "email_verified": True, "sid": "forged", "auth_time": 1}
+    found = await browser(Provider(userinfo=added, claims={"sid": None})).sign_in()
+    assert found.claims["email"] == "li@example.com"
+    assert "email_verified" not in found.claims  # of the other address
+    assert (found.sid, found.auth_time) == (None, None)
 
 
 # --- the answer in the browser ---------------------------------------------------------------------------------------

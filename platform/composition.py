@@ -8,6 +8,7 @@ from uuid import UUID
 import psycopg
 from psycopg_pool import ConnectionPool
 
+from .auth.password_list import LISTED
 from .domain import tables
 from .domain.evaluation.schemes import install_seed_schemes
 from .domain.surveys.publishing import install_seed_templates
@@ -76,7 +77,9 @@ def check_start(server: Server, settings: Settings) -> None:
 
 @asynccontextmanager
 async def open_platform(server: Server, settings: Settings, *, application: str) -> AsyncIterator[Platform]:
-    """Connections of one process, closed at the end."""
+    """Connections of one process, closed at the end; its list of refused passwords is read."""
+    if settings.password_list is not None:
+        LISTED.read(settings.password_list)
     engines = Engines(server, settings, application=application)
     try:
         async with Outgoing(allow_loopback=settings.outgoing_loopback) as outgoing:

@@ -45,6 +45,9 @@ class Settings(BaseSettings):
         default=None, description="smtp://user:password@host:port; empty = mail is written to files."
     )
     mail_from: str = "survey@forecourt.invalid"
+    password_list: Path | None = Field(
+        default=None, description="File of leaked or common passwords to refuse, one a line; none is shipped."
+    )
     lease_seconds: float = Field(default=30.0, gt=0)
     outgoing_loopback: bool = Field(
         default=False,

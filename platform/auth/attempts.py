@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..clock import SYSTEM_CLOCK, Clock
 from .model import SignInAttempt
-from .throttle import CODES, FAMILIAR, PASSWORDS, RESETS, WINDOW, Limits, Pair, address_key, wait
+from .throttle import CODES, DAY, FAMILIAR, PASSWORDS, RESETS, WINDOW, Limits, Pair, address_key, wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +46,17 @@ async def count_attempt(session: AsyncSession, target: Target, now: datetime) ->
     Counting first, under the row's lock, is what keeps a thousand attempts at once from all being looked at.
     """
     row = _row(target)
-    of_address = await _recent(session, SignInAttempt.address == target.address, now)
-    of_name = await _recent(session, SignInAttempt.name_hash == target.name_hash, now)
+    of_name = SignInAttempt.name_hash == target.name_hash
+    crowd = {
+        "of_address": await _failures(session, SignInAttempt.address == target.address, now - WINDOW),
+        "of_name": await _failures(session, of_name, now - WINDOW),
+        "of_name_today": await _failures(session, of_name, now - DAY),
+    }
     query = select(SignInAttempt.failures, SignInAttempt.last_failed_at, SignInAttempt.last_succeeded_at)
     query = query.where(*row).with_for_update()
     found = (await session.execute(query)).one_or_none()
     if found is None:
-        pause = wait(Pair(), of_address=of_address, of_name=of_name, now=now, limits=target.limits)
+        pause = wait(Pair(), **crowd, now=now, limits=target.limits)
         if pause.total_seconds() > 0:
             return pause.total_seconds()  # no row: who is refused must not fill the table
         await session.execute(
@@ -62,7 +66,7 @@ async def count_attempt(session: AsyncSession, target: Target, now: datetime) ->
         )
         found = (await session.execute(query)).one()
     pair = Pair(*found)
-    pause = wait(pair, of_address=of_address, of_name=of_name, now=now, limits=target.limits)
+    pause = wait(pair, **crowd, now=now, limits=target.limits)
     if pause.total_seconds() > 0:
         return pause.total_seconds()
     counted = pair.recent_failures(now) + 1
@@ -85,7 +89,7 @@ async def forget_attempts(session: AsyncSession, *, clock: Clock = SYSTEM_CLOCK,
     old = (
         select(SignInAttempt.name_hash, SignInAttempt.address)
         .where(
-            SignInAttempt.last_failed_at < now - WINDOW,
+            SignInAttempt.last_failed_at < now - DAY,
             or_(SignInAttempt.last_succeeded_at.is_(None), SignInAttempt.last_succeeded_at < now - FAMILIAR),
         )
         .limit(limit)
@@ -102,8 +106,8 @@ def _row(target: Target) -> tuple[ColumnElement[bool], ...]:
     return SignInAttempt.name_hash == target.name_hash, SignInAttempt.address == target.address
 
 
-async def _recent(session: AsyncSession, which: ColumnElement[bool], now: datetime) -> int:
+async def _failures(session: AsyncSession, which: ColumnElement[bool], since: datetime) -> int:
     query = select(func.coalesce(func.sum(SignInAttempt.failures), 0)).where(
-        which, SignInAttempt.last_failed_at > now - WINDOW
+        which, SignInAttempt.last_failed_at > since
     )
     return int((await session.execute(query)).scalar_one())

@@ -4,7 +4,7 @@ Length counts, character classes do not (NIST SP 800-63B). What an attacker's ru
 the context (the person's, the group's and the product's names), the words that lists of leaked passwords are full of,
 keyboard rows, counting, repetition. What is left must still be long enough to be a secret.
 
-This is no list of leaked passwords: the product ships none.
+This is no list of leaked passwords: the product ships none, and reads the operator's (`password_list`).
 """
 
 import re

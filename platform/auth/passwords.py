@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 import argon2
 
 from ..errors import Refused, Throttled
+from .password_list import LISTED
 from .password_rules import LONGEST, SHORTEST, weakness
 
 T = TypeVar("T")
@@ -72,6 +73,8 @@ class Passwords:
 def check_new(password: str, *, name: str, words: Iterable[str] = ()) -> None:
     """Is the password good enough for the account `name`? ``words`` are further ones that others would try first.
 
+    It must not stand on the operator's list either (`password_list`).
+
     Raises:
         Refused: WEAK_PASSWORD.
     """
@@ -80,6 +83,8 @@ def check_new(password: str, *, name: str, words: Iterable[str] = ()) -> None:
             raise Refused("WEAK_PASSWORD", f"a password has {SHORTEST} to {LONGEST} characters", path=("password",))
         case str():
             raise Refused("WEAK_PASSWORD", "this password is too easy to guess", path=("password",))
+    if password in LISTED:
+        raise Refused("WEAK_PASSWORD", "this password is known to others", path=("password",))
 
 
 def _normal(password: str) -> str:

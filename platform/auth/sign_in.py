@@ -100,7 +100,8 @@ async def prove_password(
         Unauthenticated: it is not the password, or the actor is no account.
         Throttled: as `sign_in`.
     """
-    name = await _own_name(sessions, actor)
+    async with sessions() as session:
+        name = await own_name(session, actor)
     by = replace(by, method="PASSWORD", address=by.address or address or None)
     target, found, renewed = await _checked(
         sessions, name=name, password=password, address=address, by=by, clock=clock, passwords=passwords
@@ -126,8 +127,8 @@ async def new_password(
         Unauthenticated, Throttled: as `prove_password`.
         Refused: WEAK_PASSWORD, or SAME_PASSWORD.
     """
-    name = await _own_name(sessions, actor)
     async with sessions() as session:
+        name = await own_name(session, actor)
         words = await context_words(session, actor.group_id, actor.account_id)
     check_new(password, name=name, words=words)
     if password == current:
@@ -147,10 +148,14 @@ async def context_words(session: AsyncSession, group_id: UUID, account_id: UUID 
     return tuple(text for text in row if text) if row is not None else ()
 
 
-async def _own_name(sessions: Sessions, actor: Actor) -> str:
-    async with sessions() as session:
-        query = select(Account.name).where(Account.id == actor.account_id, Account.group_id == actor.group_id)
-        name = (await session.execute(query)).scalar_one_or_none()
+async def own_name(session: AsyncSession, actor: Actor) -> str:
+    """The sign-in name of the actor's account.
+
+    Raises:
+        Unauthenticated: the actor is no account.
+    """
+    query = select(Account.name).where(Account.id == actor.account_id, Account.group_id == actor.group_id)
+    name = (await session.execute(query)).scalar_one_or_none()
     if name is None:
         raise Unauthenticated("only an account has a password")
     return name

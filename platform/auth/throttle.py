@@ -19,6 +19,9 @@ FREE: Final = 5
 #: Failures of all names from one address, and of all addresses with one name, before unfamiliar pairs must wait.
 PER_ADDRESS: Final = 50
 PER_NAME: Final = 100
+#: Failures of all addresses with one name in a day: who spreads guesses over addresses and time meets this.
+DAY: Final = timedelta(days=1)
+PER_NAME_A_DAY: Final = 1000
 #: A pair is familiar for so long after a success.
 FAMILIAR: Final = timedelta(days=90)
 
@@ -30,14 +33,15 @@ class Limits:
     free: int
     per_address: int
     per_name: int
+    per_name_a_day: int
 
 
-PASSWORDS: Final = Limits(FREE, PER_ADDRESS, PER_NAME)
+PASSWORDS: Final = Limits(FREE, PER_ADDRESS, PER_NAME, PER_NAME_A_DAY)
 #: A code has six digits and three of them are right at a time (RFC 6238, section 5.2), and whoever types one knows the
-#: password already: strangers get 20 in `WINDOW`, that is a chance of 0.6 % in a day of guessing without a pause.
-CODES: Final = Limits(FREE, PER_ADDRESS, 20)
+#: password already: strangers get 100 a day, that is a chance of 0.03 %, and the person is told after the third.
+CODES: Final = Limits(FREE, PER_ADDRESS, 20, 100)
 #: Asking for letters of reset; how many an account gets is limited by `letters.MOST_RESETS`.
-RESETS: Final = Limits(FREE, 20, 20)
+RESETS: Final = Limits(FREE, 20, 20, 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +58,23 @@ class Pair:
         return self.failures if recent else 0
 
 
-def wait(pair: Pair, *, of_address: int, of_name: int, now: datetime, limits: Limits = PASSWORDS) -> timedelta:
+def wait(
+    pair: Pair,
+    *,
+    of_address: int,
+    of_name: int,
+    now: datetime,
+    of_name_today: int = 0,
+    limits: Limits = PASSWORDS,
+) -> timedelta:
     """Time until the next attempt is looked at; zero when it may be now.
 
-    ``of_address`` and ``of_name`` are the recent failures of the whole address and of the whole name.
+    ``of_address`` and ``of_name`` are the recent failures of the whole address and of the whole name, ``of_name_today``
+    those of the name within a `DAY`.
     """
     familiar = pair.last_succeeded_at is not None and pair.last_succeeded_at > now - FAMILIAR
-    if not familiar and (of_address >= limits.per_address or of_name >= limits.per_name):
+    crowded = of_address >= limits.per_address or of_name >= limits.per_name or of_name_today >= limits.per_name_a_day
+    if crowded and not familiar:
         return WINDOW
     failures = pair.recent_failures(now)
     if failures < limits.free or pair.last_failed_at is None:

@@ -6,7 +6,7 @@ import typer
 
 from ..settings import settings
 from ..telemetry import configure_logs
-from . import demo, exchange, jobs, people, providers, schema, server, stores
+from . import accounts, demo, exchange, jobs, people, providers, schema, server, stores
 
 app = typer.Typer(
     name="forecourt",
@@ -28,6 +28,7 @@ app.add_typer(server.database, name="db")
 app.add_typer(stores.app, name="store")
 app.add_typer(people.app, name="user")
 app.add_typer(providers.app, name="providers")
+app.add_typer(accounts.app, name="accounts")
 app.add_typer(schema.app, name="schema")
 app.add_typer(jobs.app, name="jobs")
 

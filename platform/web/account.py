@@ -134,6 +134,7 @@ async def _prove_form(
     return visit.page(
         "account/prove.html",
         status=status,
+        name=await desk.sign_in_name(visit.who),
         back=safe_next(back),
         problem=problem,
         seconds=max(1, round(wait)),
@@ -147,14 +148,14 @@ async def _prove_form(
 
 async def show_password(visit: Visit, desk: AccountDesk) -> Response:
     """The form for a new password."""
-    return _password_form(visit)
+    return await _password_form(visit, desk)
 
 
 async def change_password(visit: Visit, desk: AccountDesk) -> Response:
     """Takes the present and the new password."""
     fields = await visit.form()
     if fields.get("password", "") != fields.get("again", ""):
-        return _password_form(visit, problem="DIFFERENT", status=422)
+        return await _password_form(visit, desk, problem="DIFFERENT", status=422)
     try:
         opened = await desk.change_password(
             visit.who,
@@ -165,18 +166,21 @@ async def change_password(visit: Visit, desk: AccountDesk) -> Response:
             by=visit.browser,
         )
     except Unauthenticated:
-        return _password_form(visit, problem="WRONG_PASSWORD", status=401)
+        return await _password_form(visit, desk, problem="WRONG_PASSWORD", status=401)
     except Throttled as error:
-        return _password_form(visit, problem="THROTTLED", status=429, wait=error.retry_after)
+        return await _password_form(visit, desk, problem="THROTTLED", status=429, wait=error.retry_after)
     except Refused as error:
-        return _password_form(visit, problem=error.code, status=422)
+        return await _password_form(visit, desk, problem=error.code, status=422)
     return with_session(see_other(HOME, done="password"), opened)
 
 
-def _password_form(visit: Visit, *, problem: str | None = None, status: int = 200, wait: float = 0) -> Response:
+async def _password_form(
+    visit: Visit, desk: AccountDesk, *, problem: str | None = None, status: int = 200, wait: float = 0
+) -> Response:
     return visit.page(
         "account/password.html",
         status=status,
+        name=await desk.sign_in_name(visit.who),
         problem=problem,
         seconds=max(1, round(wait)),
         shortest=SHORTEST,
@@ -212,6 +216,8 @@ async def confirm_factor(visit: Visit, desk: AccountDesk) -> Response:
         if error.code != "WRONG_CODE":
             return see_other(HOME, refused=error.code)
         return await _factor_form(visit, desk, problem=error.code, status=422)
+    # The page's forms carry the token of the session as it is from now on.
+    visit.session = (await visit.desk.identify(opened.cookie))[1]
     return with_session(visit.page("account/codes.html", codes=codes, back=HOME, signed_in=False), opened)
 
 

@@ -19,7 +19,7 @@ from ..auth.identify import actor_for_account
 from ..auth.letters import Link, find_link, forgetful
 from ..auth.passwords import PASSWORDS, check_new
 from ..auth.second_factor import PendingFactor
-from ..auth.sign_in import Sessions, context_words, new_password, prove_password
+from ..auth.sign_in import Sessions, context_words, new_password, own_name, prove_password
 from ..auth.steps import OpenedStep, VerifiedStep, WrongCode
 from ..auth.web_sessions import OpenedSession, SignInBy, VerifiedSession, rotate_session
 from ..domain.accounts import actions
@@ -92,7 +92,7 @@ class AccountDesk:
         if step.kind != "ENROL":
             raise Unauthenticated("sign in again")
         actor = await self._actor(step.account_id)
-        codes = await self._confirm(actor, step.account_id, step.name, code=code, by=by)
+        codes = await self._confirm(actor, step.account_id, step.name, code=code, by=by, replaces=False)
         async with control_session(self._platform().engines) as session:
             return await steps.end_step(session, step, by=by, clock=self._platform().clock), codes
 
@@ -102,6 +102,11 @@ class AccountDesk:
         """Has the account a second factor, so that proving takes a code as well?"""
         async with control_session(self._platform().engines) as session:
             return actor.account_id is not None and await second_factor.has_factor(session, actor.account_id)
+
+    async def sign_in_name(self, actor: Actor) -> str:
+        """The actor's sign-in name, for the browser's password manager."""
+        async with control_session(self._platform().engines) as session:
+            return await own_name(session, actor)
 
     async def prove(self, actor: Actor, cookie: str, *, password: str, code: str, by: SignInBy) -> OpenedSession:
         """The same session under a new cookie, with everything asked for again: the password, and the code if there is one.
@@ -145,15 +150,13 @@ class AccountDesk:
 
     async def picture(self, actor: Actor) -> Picture | None:
         """The device that is being set up; None when none is."""
-        async with control_session(self._platform().engines) as session:
-            name = (await context_words(session, actor.group_id, actor.account_id))[0]
-        return await self._pending(actor, _own(actor), name)
+        return await self._pending(actor, _own(actor), await self.sign_in_name(actor))
 
     async def confirm_factor(
         self, actor: Actor, cookie: str, *, code: str, by: SignInBy
     ) -> tuple[OpenedSession, list[str]]:
         """The device counts; the session goes on under a new cookie. Refused: WRONG_CODE, NO_SECOND_FACTOR. Throttled."""
-        codes = await self._confirm(actor, _own(actor), actor.name, code=code, by=by)
+        codes = await self._confirm(actor, _own(actor), actor.name, code=code, by=by, replaces=True)
         return await self._rotated(cookie, method="PASSWORD_AND_CODE"), codes
 
     async def remove_factor(self, actor: Actor, cookie: str) -> OpenedSession:
@@ -245,7 +248,9 @@ class AccountDesk:
         if tried.used == "RECOVERY":
             await self._tell(actor.group_id, account_id, "RECOVERY_CODE_USED")
 
-    async def _confirm(self, actor: Actor, account_id: UUID, name: str, *, code: str, by: SignInBy) -> list[str]:
+    async def _confirm(
+        self, actor: Actor, account_id: UUID, name: str, *, code: str, by: SignInBy, replaces: bool
+    ) -> list[str]:
         platform = self._platform()
         picture = await self._pending(actor, account_id, name)
         if picture is None:
@@ -256,7 +261,7 @@ class AccountDesk:
         if pause > 0:
             raise Throttled("too many wrong codes", retry_after=pause)
         async with open_group_work(platform, await self._group(actor), actor) as work:
-            codes = await actions.confirm_second_factor(work, account_id, picture.factor, code=code)
+            codes = await actions.confirm_second_factor(work, account_id, picture.factor, code=code, replaces=replaces)
         async with control_session(platform.engines) as session:
             await count_success(session, target, platform.clock.now())
         return codes

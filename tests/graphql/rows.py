@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from forecourt.auth.actor import Actor
 from forecourt.auth.oidc.providers import group_domains, group_providers
+from forecourt.auth.web_sessions import open_session
 from forecourt.domain.accounts import actions as accounts
 from forecourt.domain.accounts import providers
 from forecourt.domain.care.model import Call, FollowUpTask
@@ -20,7 +21,7 @@ from forecourt.domain.surveys.seed_templates import SEEDS
 from forecourt.domain.surveys.templates import to_json
 from forecourt.domain.work import GroupWork, Platform, open_group_work
 from forecourt.tenancy.ids import new_id
-from forecourt.tenancy.session import ResolvedGroup
+from forecourt.tenancy.session import ResolvedGroup, control_session
 from tests.domain.desk import START, Desk
 
 
@@ -145,15 +146,19 @@ async def group_rows(platform: Platform, group: ResolvedGroup) -> dict[str, UUID
         scheme = select(Scheme.id).where(Scheme.group_id == group.id).limit(1)
         provider, domain = await _provider(work)
         template = await draft_template(work, to_json(SEEDS[0]))
-        return {
-            "Account": account,
-            "AccountMembership": membership,
-            "AccessToken": token.id,
-            "EmailDomain": domain,
-            "IdentityProvider": provider,
-            "Scheme": (await work.session.scalars(scheme)).one(),
-            "SurveyTemplate": template,
-        }
+        named = (await work.session.scalars(scheme)).one()
+    async with control_session(platform.engines) as session:
+        opened = await open_session(session, account, clock=platform.clock)
+    return {
+        "Account": account,
+        "AccountMembership": membership,
+        "AccessToken": token.id,
+        "EmailDomain": domain,
+        "IdentityProvider": provider,
+        "Scheme": named,
+        "SurveyTemplate": template,
+        "WebSession": opened.id,
+    }
 
 
 async def _provider(work: GroupWork) -> tuple[UUID, UUID]:

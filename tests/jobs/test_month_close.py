@@ -20,6 +20,7 @@ from forecourt.domain.benchmark.model import BenchmarkRun, BenchmarkShare, Bench
 from forecourt.domain.evaluation import actions as evaluation
 from forecourt.domain.work import Platform
 from forecourt.errors import Forbidden, Invalid
+from forecourt.jobs import audit as audit_jobs
 from forecourt.jobs import evaluation as evaluation_jobs
 from forecourt.jobs import interchange as interchange_jobs
 from forecourt.jobs.broker import PostgresBroker, make_broker
@@ -53,7 +54,7 @@ def working(harmony: Harmony, *, retries: int = 0) -> Iterator[PostgresBroker]:
         ),
     )
     context = JobContext(Platform(engines, SetClock(LATER)))
-    for module in (evaluation_jobs, interchange_jobs):
+    for module in (audit_jobs, evaluation_jobs, interchange_jobs):
         module.register(broker, context)
     broker.queue.open()
     worker = Worker(broker, worker_threads=4, worker_timeout=100)

@@ -18,7 +18,9 @@ from typing import Any
 
 import httpx2
 
-FOLDER = Path(__file__).parent.parent / "provider"
+SOURCE = Path(__file__).parent.parent / "provider"
+#: Where the certified provider is installed; git ignores it, and `make clean` takes it away.
+FOLDER = SOURCE.parent.parent / "build" / "provider"
 CERTIFIED, MOCK = "oidc-provider", "oidc-provider-mock"
 
 
@@ -50,9 +52,12 @@ def node_problem() -> str | None:
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         return "needs node and npm: apt install nodejs npm"
-    with (FOLDER / ".gitignore").open() as lock:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with (FOLDER / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        stamp, wanted = FOLDER / "node_modules" / ".stamp", (FOLDER / "package-lock.json").read_text()
+        for name in ("package.json", "package-lock.json", ".npmrc", "provider.mjs"):
+            shutil.copyfile(SOURCE / name, FOLDER / name)
+        stamp, wanted = FOLDER / "node_modules" / ".stamp", (SOURCE / "package-lock.json").read_text()
         if stamp.exists() and stamp.read_text() == wanted:
             return None
         done = subprocess.run(
@@ -78,13 +83,13 @@ def running(
     if kind == CERTIFIED:
         known = json.dumps({"port": port, "clients": clients, "accounts": accounts})
         command = ["node", str(FOLDER / "provider.mjs"), known]
-        release = json.loads((FOLDER / "package.json").read_text())["dependencies"][CERTIFIED]
+        release = json.loads((SOURCE / "package.json").read_text())["dependencies"][CERTIFIED]
     else:
         people = [f"--user-claims={json.dumps({'sub': name} | claims)}" for name, claims in accounts.items()]
         command = [sys.executable, "-m", "oidc_provider_mock", "--port", str(port), *people]
         release = version(MOCK)
     told = None if kind == CERTIFIED else subprocess.DEVNULL  # the other one tells every request
-    process = subprocess.Popen(command, env=environment, cwd=FOLDER, stdout=subprocess.DEVNULL, stderr=told)
+    process = subprocess.Popen(command, env=environment, cwd=SOURCE, stdout=subprocess.DEVNULL, stderr=told)
     try:
         _wait(process, f"{issuer}/.well-known/openid-configuration")
         yield RunningProvider(kind, release, issuer, process)

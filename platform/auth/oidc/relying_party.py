@@ -37,9 +37,8 @@ from .refusals import SignInRefused
 TRANSACTION: Final = timedelta(minutes=10)
 #: Sign-ins that a browser may have begun at once, as in several tabs.
 _MOST_TRANSACTIONS: Final = 3
-#: A cookie has at most 4,096 bytes (RFC 6265bis); the session is base64 and signed there. One sign-in has about 350.
-_LONGEST_SESSION: Final = 2900
-_LONGEST_BACK: Final = 600
+#: In JSON. A cookie has at most 4,096 bytes (RFC 6265bis), base64 and signature included, and each sign-in takes 350 of them besides.
+_LONGEST_BACK: Final = 550
 _MOST_CLAIMS: Final = 200
 _MOST_CLAIM_BYTES: Final = 64_000
 _LONGEST_SID: Final = 255
@@ -315,9 +314,9 @@ class RelyingParties:
 
 
 def _make_room(session: MutableMapping[str, Any]) -> None:
-    """Forget the oldest sign-ins under way, until the rest fits into a cookie that browsers keep."""
+    """Forget the oldest sign-ins under way."""
     begun = sorted((key for key in session if key.startswith(_KEY)), key=lambda key: float(session[key]["until"]))
-    while len(begun) > _MOST_TRANSACTIONS or len(json.dumps(dict(session))) > _LONGEST_SESSION:
+    while len(begun) > _MOST_TRANSACTIONS:
         del session[begun.pop(0)]
 
 

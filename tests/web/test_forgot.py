@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
 from forecourt.auth.actor import Actor
-from forecourt.auth.letters import MOST_RESETS, Forgetful
+from forecourt.auth.letters import MOST_RESETS, Forgetful, forgetful
 from forecourt.auth.throttle import RESETS
 from forecourt.auth.web_sessions import COOKIE
 from forecourt.domain.accounts import actions
@@ -100,11 +100,10 @@ def test_words_and_time_are_the_same_for_everybody(site: Site, client: TestClien
 def test_the_answer_does_not_wait_for_the_work(site: Site, client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     name, _ = site.account()
     ask(client, "warm-up")
-    found = account_desk.forgetful
 
     async def slowly(session: AsyncSession, typed: str) -> list[Forgetful]:
         await asyncio.sleep(3)
-        return await found(session, typed)
+        return await forgetful(session, typed)
 
     monkeypatch.setattr(account_desk, "forgetful", slowly)
     began = time.perf_counter()

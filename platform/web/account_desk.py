@@ -20,8 +20,8 @@ from ..auth.letters import Link, find_link, forgetful
 from ..auth.passwords import PASSWORDS, check_new
 from ..auth.second_factor import PendingFactor
 from ..auth.sign_in import Sessions, context_words, new_password, own_name, prove_password
-from ..auth.steps import OpenedStep, VerifiedStep, WrongCode
-from ..auth.web_sessions import OpenedSession, SignInBy, VerifiedSession, rotate_session
+from ..auth.steps import VerifiedStep, WrongCode
+from ..auth.web_sessions import OpenedSession, SignInBy, rotate_session
 from ..domain.accounts import actions
 from ..domain.work import Platform, open_group_work
 from ..errors import ForecourtError, Refused, Throttled, Unauthenticated
@@ -314,6 +314,3 @@ def _own(actor: Actor) -> UUID:
     if actor.account_id is None:
         raise Unauthenticated("only an account has a second factor")
     return actor.account_id
-
-
-__all__ = ["AccountDesk", "OpenedStep", "Picture", "VerifiedSession"]

@@ -14,7 +14,7 @@ from forecourt.settings import Settings
 def declared_jobs() -> Sequence["dramatiq.Actor[Any, Any]"]:
     """Every actor of every feature."""
     broker: Any = StubBroker(middleware=[])
-    broker.actor_options |= {"store", "time_limit", "max_retries", "min_backoff", "max_backoff", "throws"}
+    broker.actor_options |= {"platform", "store", "time_limit", "max_retries", "min_backoff", "max_backoff", "throws"}
     context: Any = SimpleNamespace(platform=SimpleNamespace(settings=Settings()))
     for feature in FEATURES:
         feature.register(broker, context)

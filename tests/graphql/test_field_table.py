@@ -30,6 +30,9 @@ PARTS = {
     *("Benchmark", "BenchmarkLine", "BenchmarkShare", "BenchmarkStanding", "Colleague", "DeadJob", "Delegation"),
     *("Membership", "MonthClose", "PageInfo", "Permission", "Scheme", "Setting", "StoreClose", "StoreReference"),
     *("SurveyTemplate", "UserError", "Viewing"),
+    *("AuditFault", "AuditVerification", "GroupAuditEvent", "OAuthClient", "OAuthClientSecret"),
+    *("Device", "OwnAccount", "SecondFactor", "SignIn", "WebSession"),
+    *("DirectoryMapping", "EmailDomain", "IdentityProvider", "ProviderFinding", "ProviderSettings"),
 }
 ROOTS = {"Group", "Mutation", "Query", "Store", "Viewer"}
 PLACES = ("store", "region", "group")

@@ -110,6 +110,10 @@ async def test_a_scope_of_the_whole_group_is_not_for_some_stores(live_api: LiveA
             await program(live_api, [scope], "a1", "a2")
 
 
+#: What belongs to accounts: a program has none.
+OF_ACCOUNTS = {"secondFactor", "sessions", "signIns", "tokens"}
+
+
 @asker
 async def test_fields_of_the_group(live_api: LiveApi, scope: str, at: str | None) -> None:
     actor = await one_scope(live_api, scope, at)
@@ -117,8 +121,8 @@ async def test_fields_of_the_group(live_api: LiveApi, scope: str, at: str | None
         shape = "" if is_leaf_type(get_named_type(field.type)) else "{ __typename }"
         answer = await live_api.run(actor, f"{{ group {{ {name}{GROUP_FIELDS[name].arguments} {shape} }} }}")
         denied = expected(scope, at, GROUP_FIELDS[name])
-        if name == "tokens":
-            denied = "NOT_FOUND"  # bearer tokens are accounts'; a program has no account
+        if name in OF_ACCOUNTS:
+            denied = "NOT_FOUND"
         assert codes(answer) == ({} if denied is None else {("group", name): denied}), (name, answer)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 
 import uvicorn
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -26,6 +27,7 @@ from .graphql.services import Services
 from .settings import Settings
 from .telemetry import Telemetry, render_metrics
 from .tenancy.queue import workers_alive
+from .tenancy.reader.pipeline import read_store
 from .tenancy.security import check_parameters, check_statement, problems
 from .tenancy.server import Server
 from .tenancy.session import (
@@ -111,6 +113,7 @@ def operation_context(
         request_id=request_id,
         language=language,
         extra=Services(platform, group),
+        read_compiled=partial(read_store, platform.engines) if platform.engines.settings.reader == "compiled" else None,
     )
 
 

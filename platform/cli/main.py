@@ -6,7 +6,7 @@ import typer
 
 from ..settings import settings
 from ..telemetry import configure_logs
-from . import demo, exchange, jobs, people, schema, server, stores
+from . import demo, exchange, explain, jobs, people, schema, server, stores
 
 app = typer.Typer(
     name="forecourt",
@@ -24,6 +24,7 @@ app.command("scheduler")(server.scheduler)
 app.command("import")(exchange.import_folder)
 app.command("close-month")(exchange.close_month)
 app.command("token")(people.token)
+app.command("explain")(explain.explain_document)
 app.add_typer(server.database, name="db")
 app.add_typer(stores.app, name="store")
 app.add_typer(people.app, name="user")

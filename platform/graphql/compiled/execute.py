@@ -45,7 +45,6 @@ DOCUMENTS, DOCUMENT_LETTERS = 1_000, 500_000
 #: Operations in one form of their variables, and stores' parts with their statements and completions.
 OPERATIONS = 2_000
 PARTS, PART_LETTERS = 2_000, 8_000_000
-#: Fields that a completion may have: fragments can multiply without bound in a short document.
 Path = tuple[str | int, ...]
 Error = tuple[Exception, Sequence[FieldNode], Path]
 
@@ -86,7 +85,7 @@ class Engine:
         """The answer in GraphQL's response format; None when graphql-core is to give it."""
         try:
             plan, known = self.plan(query, variables, operation)
-            found = await _Request(self, context, plan, known).answer()
+            found = await Request(self, context, plan, known).answer()
         except HandOver as reason:
             self._count(str(reason))
             return None
@@ -103,10 +102,7 @@ class Engine:
         Raises:
             HandOver: the request is not compiled, or not valid.
         """
-        document = self.documents.get(query)
-        if document is None:
-            document = read_document(self.schema, query) or "not a valid document"
-            self.documents.put(query, document, len(query))
+        document = self.document(query)
         if isinstance(document, str):
             raise HandOver(document)
         operation = document.operation(name)
@@ -124,6 +120,14 @@ class Engine:
         if isinstance(plan, str):
             raise HandOver(plan)
         return plan, known
+
+    def document(self, query: str) -> Document | str:
+        """The document, from the cache or read now; a text where it is not valid."""
+        found = self.documents.get(query)
+        if found is None:
+            found = read_document(self.schema, query) or "not a valid document"
+            self.documents.put(query, found, len(query))
+        return found
 
     def part(self, key: Any, make: Callable[[], StorePlan | RowsPlan]) -> Part:
         """The plan of a store's part, from the cache or made now.
@@ -158,9 +162,6 @@ class Engine:
         return found
 
 
-T_Plan = OperationPlan | StorePlan | RowsPlan
-
-
 def _or_reason(make: Callable[[], Any]) -> Any:
     """What it makes, or the reason why the interpreter is to answer, so that the next request knows it at once."""
     try:
@@ -170,14 +171,13 @@ def _or_reason(make: Callable[[], Any]) -> Any:
 
 
 @dataclass
-class _Request:
+class Request:
     """One request on its way."""
 
     engine: Engine
     context: Context
     plan: OperationPlan
     variables: Mapping[str, Any]
-    _reach: dict[Any, tuple[Any, Viewer]] = field(default_factory=dict)
 
     async def answer(self) -> dict[str, Any]:
         roots = self.plan.roots

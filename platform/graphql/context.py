@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from typing import Any, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -132,9 +133,7 @@ class Context:
 
     def viewer(self, store: StoreInfo) -> Viewer:
         """The actor as the reader of a store sees them."""
-        permissions = {grant.permission for entity in self.entities for grant in entity.grants}
-        permissions |= {item.permission for entity in self.entities for item in entity.fields if item.permission}
-        held = {name: self.actor.scope(name, store.id) for name in permissions}
+        held = {name: self.actor.scope(name, store.id) for name in _permissions(self.entities)}
         reach = {name: int(scope) for name, scope in held.items() if scope is not None}
         return Viewer(reach, self.actor.employees_at(store.id), self.today(store))
 
@@ -165,6 +164,13 @@ class Context:
                 return await self.read_compiled(store, variant, run)
             except (TimeoutError, OSError) as error:
                 raise Unavailable("the store cannot answer now") from error
+
+
+@lru_cache(maxsize=8)
+def _permissions(entities: Entities) -> frozenset[str]:
+    """Every permission that decides about a row or a field."""
+    grants = {grant.permission for entity in entities for grant in entity.grants}
+    return frozenset(grants | {item.permission for entity in entities for item in entity.fields if item.permission})
 
 
 async def _awaited(call: Callable[[], Awaitable[Sequence[StoreInfo]]]) -> Sequence[StoreInfo]:

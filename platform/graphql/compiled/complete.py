@@ -42,11 +42,14 @@ def _global_id(store: bytes, row: str, type_: bytes) -> str:
 
 
 def _moment(text: str | None) -> str | None:
-    """`write_moment` of PostgreSQL's text; the common form, a whole second in UTC, without reading it."""
+    """`write_moment` of PostgreSQL's text; the common forms, in UTC and of a year with four digits, without reading it."""
     if text is None:
         return None
-    if len(text) == 22 and text.endswith("+00"):
-        return f"{text[:10]}T{text[11:19]}Z"
+    if text[-3:] == "+00":
+        if len(text) == 22:
+            return f"{text[:10]}T{text[11:19]}Z"
+        if text[19] == ".":  # PostgreSQL leaves out the zeros at the end, Python writes six digits
+            return f"{text[:10]}T{text[11:-3]:0<15}Z"
     return write_moment(_read_moment(text))
 
 

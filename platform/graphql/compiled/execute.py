@@ -315,11 +315,7 @@ class Request:
         part = engine.part(key, lambda: plan_store(selection, engine.entities, viewer, nodes))
         plan = part.plan
         assert isinstance(plan, StorePlan)  # noqa: S101  (made for this key alone)
-        refused: list[Error] = [
-            (plan.refused[at], group, (*path, name))
-            for name, group in plan.groups.items()
-            if (at := select.key_of(group[0])) in plan.refused
-        ]
+        refused: list[Error] = [(error, group, (*path, name)) for name, group, error in plan.refusals]
         try:
             made, rows = await self._read(store, key, part, self._run(plan.program, viewer, store, {}))
         except ForecourtError as error:

@@ -166,6 +166,8 @@ class StorePlan:
     program: Program
     wants_time: bool
     refused: Mapping[str, ForecourtError]
+    #: the same by response key, with the nodes that its error names
+    refusals: Sequence[tuple[str, Sequence[FieldNode], ForecourtError]]
 
 
 def plan_store(selection: PlanSelection, entities: Entities, viewer: Viewer, nodes: Sequence[FieldNode]) -> StorePlan:
@@ -191,7 +193,9 @@ def plan_store(selection: PlanSelection, entities: Entities, viewer: Viewer, nod
         elif name not in STORE_VALUES and name not in ("__typename", "asOf", "id"):
             raise HandOver(f"Store.{name} has a resolver of its own")
     program = _program(entities, viewer, shapes, {}, moment=wants_time)
-    return StorePlan(nodes, selection.by_response(nodes, ids.STORE), program, wants_time, refused)
+    groups = selection.by_response(nodes, ids.STORE)
+    refusals = [(key, group, refused[at]) for key, group in groups.items() if (at := key_of(group[0])) in refused]
+    return StorePlan(nodes, groups, program, wants_time, refused, refusals)
 
 
 @dataclass(eq=False)

@@ -99,6 +99,8 @@ class Maker:
         self.schema, self.entities, self.known, self.chance = schema, entities, known, chance
         #: lists that most documents choose from: those that the asker may read
         self.open: Sequence[Entity] = list(entities)
+        #: what earlier documents covered: the rarest is chosen more often
+        self.covered: Counter[str] = Counter()
 
     def document(self) -> Made:
         """A new document."""
@@ -188,9 +190,15 @@ class Maker:
         if self.chance.random() < 0.25:
             parts.append(self._as(self._alias("asOf"), "asOf"))
         for _ in range(self.chance.choice((1, 1, 2, 3))):
-            entity = self.chance.choice(self.open if self.open and self.chance.random() < 0.8 else list(self.entities))
+            entity = self._entity()
             parts.append(self._list("Store", entity.plural, entity, path, 4))
         return self._wrapped(parts, "Store")
+
+    def _entity(self) -> Entity:
+        pick = self.chance.random()
+        if pick < 0.3:
+            return min(self.entities, key=lambda entity: self.covered[f"Store.{entity.plural}"])
+        return self.chance.choice(self.open if self.open and pick < 0.85 else list(self.entities))
 
     def _wrapped(self, parts: list[str], type_: str) -> str:
         """Some of the parts in fragments, with directives."""
@@ -229,6 +237,11 @@ class Maker:
             row = f"{self._as(node, 'node')} {{ {self._row(entity, (*at, edges, node), depth - 1)} }}"
             cursor = self._as(self._alias("cursor"), "cursor") if self.chance.random() < 0.4 else ""
             parts.append(f"{self._as(edges, 'edges')} {self._directive()} {{ {cursor} {row} }}")
+            if self.chance.random() < 0.12:  # the same edges under another key, with other fields of the same rows
+                self._cover("edges twice")
+                again, node = self._alias("edges"), self._alias("node")
+                row = f"{self._as(node, 'node')} {{ {self._row(entity, (*at, again, node), depth - 2)} }}"
+                parts.append(f"{self._as(again, 'edges')} {{ {row} __typename }}")
         if self.chance.random() < 0.4:
             flags = self._some(("hasNextPage", "hasPreviousPage", "startCursor", "endCursor", "__typename"))
             parts.append(f"pageInfo {{ {flags} }}")
@@ -240,6 +253,9 @@ class Maker:
     def _row(self, entity: Entity, path: tuple[str, ...], depth: int) -> str:
         names = [item.name for item in entity.fields]
         chosen = self.chance.sample(names, min(len(names), self.chance.randint(1, 4)))
+        if self.chance.random() < 0.6:
+            rare = sorted(names, key=lambda name: self.covered[f"{entity.name}.{name}"])[:3]
+            chosen += [name for name in rare if name not in chosen]
         parts = []
         for name in chosen:
             key = self._alias(name)
@@ -249,9 +265,15 @@ class Maker:
         if self.chance.random() < 0.5:
             parts.append(self.chance.choice(("id", "x: id", "__typename id")))
             self._cover(f"{entity.name}.id")
+        if self.chance.random() < 0.1:
+            self._cover("interface")
+            self._names += 1
+            parts.append(f"... on Node {{ i{self._names}: id ... on {entity.name} {{ __typename }} }}")
         relations = list(entity.relations)
         while relations and depth > 0 and self._budget > 0 and self.chance.random() < 0.6:
-            relation = relations.pop(self.chance.randrange(len(relations)))
+            rarest = min(relations, key=lambda one: self.covered[f"{entity.name}.{one.name}"])
+            relation = rarest if self.chance.random() < 0.4 else self.chance.choice(relations)
+            relations.remove(relation)
             target = self.entities[relation.target]
             if relation.many:
                 parts.append(self._list(entity.name, relation.name, target, path, depth))

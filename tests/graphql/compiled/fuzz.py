@@ -85,6 +85,7 @@ def run_fuzz(both: Both, seed: int, documents: int, *, most_different: int = 5) 
     report = Report(seed)
     known = Known(("a1", "a2"), [both.store_id("a1"), both.store_id("a2"), both.store_id("b1")])
     maker = Maker(both.schema._schema, ENTITIES, known, chance)
+    maker.covered = report.covers
     engine = both.schema.compiled
     before = Counter(engine.handed_over)
     began = engine.compiled

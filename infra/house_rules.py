@@ -32,6 +32,22 @@ MACHINE = _any(
 )  # fmt: skip
 #: What is not finished is not committed; what is not tested is not hidden.
 UNFINISHED = _any(r"\bTO" + r"DO\b", r"\bFIX" + r"ME\b", r"\bXX" + r"X\b", r"mark\.xf" + r"ail", r"mark\.sk" + r"ip\b")
+#: Addresses named by tenants are asked by one guarded client; what does not pass through it is not guarded.
+CLIENTS = (
+    "aiohttp",
+    "http.client",
+    "httpcore",
+    "httpcore2",
+    "httpx",
+    "httpx2",
+    "requests",
+    "urllib.request",
+    "urllib3",
+)
+CLIENTS_IN = {
+    "platform/outgoing.py",  # the guarded client
+    "platform/cli/server.py",  # asks the server that it has just started whether it is ready
+}
 
 
 def tracked(root: Path = ROOT) -> list[Path]:
@@ -89,8 +105,22 @@ def _python(name: PurePosixPath, text: str) -> Iterator[str]:
     lines = text.count("\n")
     if lines > MOST_LINES and name.parts[0] in SHORT:
         yield f"{name}: {lines} lines; is there a natural seam? ({MOST_LINES} at most)"
+    if name.parts[0] == "platform" and str(name) not in CLIENTS_IN:
+        for line, module in _imports(text):
+            if any(module == client or module.startswith(f"{client}.") for client in CLIENTS):
+                yield f"{name}:{line}: imports {module}; requests go out through platform/outgoing.py alone"
     if name.name == "__init__.py" and not _only_docstring(text):
         yield f"{name}: an __init__.py is only a docstring, so that importing a package costs and hides nothing"
+
+
+def _imports(text: str) -> Iterator[tuple[int, str]]:
+    """Every module imported, anywhere in a file; of ``from a import b`` also ``a.b``, which may be a module."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.lineno, node.module
+            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
 
 
 def _only_docstring(text: str) -> bool:

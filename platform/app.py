@@ -1,7 +1,8 @@
 """The API process: routes put together, and served by uvicorn."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
 
 import uvicorn
@@ -10,13 +11,15 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from .auth.actor import Actor
 from .auth.identify import identify
 from .auth.resolve import visible_stores
-from .composition import open_platform
+from .auth.rights import watch
+from .composition import authorization_service, open_platform
 from .desk import StaffDesk
+from .domain.accounts.arrival import sign_in_from
 from .domain.entities import ENTITIES
 from .domain.work import Platform
 from .errors import ForecourtError
@@ -25,7 +28,9 @@ from .graphql.context import Context
 from .graphql.http import Endpoint
 from .graphql.services import Services
 from .settings import Settings
+from .sso_desk import PlatformSso
 from .telemetry import Telemetry, render_metrics
+from .tenancy.names import CONTROL
 from .tenancy.queue import workers_alive
 from .tenancy.reader.pipeline import read_store
 from .tenancy.security import check_parameters, check_statement, problems
@@ -38,8 +43,16 @@ from .tenancy.session import (
     resolve_group,
     store_session,
 )
+from .web.account_desk import AccountDesk
+from .web.account_routes import account_routes
+from .web.entry import entry_routes
+from .web.entry_desk import EntryDesk
+from .web.identity import identity_routes
+from .web.oauth import OAuthPages
 from .web.routes import error_handlers
 from .web.routes import routes as staff_routes
+from .web.scim.endpoint import ScimEndpoint
+from .web.sso import SsoPages
 from .web.survey import SurveyPages
 from .web.survey_desk import PlatformDesk
 
@@ -51,17 +64,31 @@ def build_app(server: Server, settings: Settings) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with open_platform(server, settings, application="forecourt api") as platform:
             app.state.platform = platform
-            yield
+            app.state.authorization = authorization_service(platform)
+            # Behind a transaction pooler nobody can listen: rights then end within `identify.TTL`.
+            hearing = None if settings.transaction_pooling else asyncio.create_task(watch(server.conninfo(CONTROL)))
+            try:
+                yield
+            finally:
+                await stopped(hearing)
 
     surveys = SurveyPages(PlatformDesk(lambda: app.state.platform))
-    desk = StaffDesk(lambda: app.state.platform, operation_context)
+    sso = PlatformSso(lambda: app.state.platform, sign_in_from)
+    desk = StaffDesk(lambda: app.state.platform, operation_context, sso.leave)
+    sso_pages = SsoPages(desk, sso, secret=server.secrets.derive("sign-in transaction").hex())
     routes = [
         *surveys.routes(),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
         Route("/metrics", metrics),
+        Mount("/scim", ScimEndpoint(lambda: app.state.platform)),
         Route("/graphql", Endpoint(api_schema(), bearer_context, uploads=True)),
+        *OAuthPages(lambda: app.state.authorization).routes(),
         *staff_routes(desk),
+        *sso_pages.routes(),
+        *account_routes(desk, AccountDesk(lambda: app.state.platform)),
+        *identity_routes(desk),
+        *entry_routes(desk, EntryDesk(lambda: app.state.platform)),
     ]
     app = Starlette(
         routes=routes,
@@ -72,6 +99,14 @@ def build_app(server: Server, settings: Settings) -> Starlette:
     return app
 
 
+async def stopped(task: "asyncio.Task[None] | None") -> None:
+    """Cancel a task of the process and wait for its end."""
+    if task is not None:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
 async def bearer_context(request: Request) -> Context:
     """One operation's context for the bearer token of a request.
 
@@ -80,7 +115,12 @@ async def bearer_context(request: Request) -> Context:
     """
     platform: Platform = request.app.state.platform
     async with control_session(platform.engines) as session:
-        actor = await identify(session, request.headers.get("authorization"), clock=platform.clock)
+        actor = await identify(
+            session,
+            request.headers.get("authorization"),
+            clock=platform.clock,
+            programs=request.app.state.authorization.programs,
+        )
         group = await resolve_group(session, actor.group_id)
     request_id = getattr(request.state, "request_id", "")
     return operation_context(platform, actor, group, language=_language(request, actor), request_id=request_id)

@@ -3,20 +3,26 @@
 import dataclasses
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from uuid import UUID
 
 import psycopg
 from psycopg_pool import ConnectionPool
 
+from .auth.oauth.access import Issuer
+from .auth.oauth.keys import NO_GROUP, PURPOSE, KeyRing
+from .auth.oauth.service import AuthorizationService
+from .auth.password_list import LISTED
 from .domain import tables
 from .domain.evaluation.schemes import install_seed_schemes
 from .domain.surveys.publishing import install_seed_templates
 from .domain.work import GroupWork, Platform
 from .errors import Unavailable
-from .jobs import care, evaluation, interchange, rounds, surveys
+from .jobs import accounts, audit, care, evaluation, interchange, oauth, rounds, surveys
 from .jobs.broker import PostgresBroker, make_broker
 from .jobs.context import JobContext
 from .jobs.middleware import JobMetrics, job_middleware
+from .outgoing import Outgoing
 from .settings import Settings
 from .tenancy import embedded
 from .tenancy.bootstrap import bootstrap, require_hardening
@@ -27,8 +33,9 @@ from .tenancy.names import CONTROL
 from .tenancy.schedule import put_schedule
 from .tenancy.security import check_hardening
 from .tenancy.server import Server, open_server
+from .tenancy.session import control_session
 
-FEATURES = (care, evaluation, interchange, rounds, surveys)
+FEATURES = (accounts, audit, care, evaluation, interchange, oauth, rounds, surveys)
 assert tables.MODULES  # noqa: S101  (imported so that the metadata is whole)
 
 
@@ -75,12 +82,26 @@ def check_start(server: Server, settings: Settings) -> None:
 
 @asynccontextmanager
 async def open_platform(server: Server, settings: Settings, *, application: str) -> AsyncIterator[Platform]:
-    """Connections of one process, closed at the end."""
+    """Connections of one process, closed at the end; its list of refused passwords is read."""
+    if settings.password_list is not None:
+        LISTED.read(settings.password_list)
     engines = Engines(server, settings, application=application)
     try:
-        yield Platform(engines)
+        async with Outgoing(allow_loopback=settings.outgoing_loopback) as outgoing:
+            yield Platform(engines, outgoing=outgoing)
     finally:
         await engines.aclose()
+
+
+def authorization_service(platform: Platform) -> AuthorizationService:
+    """The authorization server of this process: who programs are, and the tokens they get."""
+    return AuthorizationService(
+        partial(control_session, platform.engines),
+        issuer=Issuer.at(platform.settings.public_url),
+        ring=KeyRing(platform.sealer(NO_GROUP, PURPOSE)),
+        fetch_keys=platform.outgoing.get_json,
+        clock=platform.clock,
+    )
 
 
 def tenant_check(pool: "ConnectionPool[psycopg.Connection[tuple[object, ...]]]") -> Callable[[UUID, UUID | None], None]:
@@ -123,4 +144,6 @@ async def settle_group(work: GroupWork) -> None:
     """Give a new group what every group begins with: shipped schemes and questionnaires, and its schedules."""
     await install_seed_schemes(work)
     await install_seed_templates(work)
-    await put_schedule(work.session, rounds.schedule_of(work.group), now=work.now)
+    for feature in (rounds, accounts, audit):
+        schedule = feature.schedule_of(work.group)
+        await put_schedule(work.session, schedule, now=work.now)

@@ -2,41 +2,54 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from .auth.actor import Actor
 from .auth.identify import identify_session
 from .auth.sign_in import sign_in
-from .auth.web_sessions import OpenedSession, VerifiedSession, open_session, revoke_session
+from .auth.steps import OpenedStep, open_step
+from .auth.web_sessions import OpenedSession, SignInBy, VerifiedSession, open_session, revoke_session
 from .domain.work import Platform
 from .graphql.api import api_schema
 from .graphql.context import Context
 from .graphql.ids import GlobalId
 from .graphql.schema import run
 from .tenancy.session import ResolvedGroup, control_session, resolve_group
+from .web.desk import Onward
 
 MakeContext = Callable[..., Context]
+
+
+class Leave(Protocol):
+    """`sso_desk.PlatformSso.leave`."""
+
+    async def __call__(self, cookie: str, *, language: str) -> Onward | None: ...
 
 
 class StaffDesk:
     """A `web.desk.WebDesk`. `platform` is asked for at each request, because it exists only while the application runs."""
 
-    def __init__(self, platform: Callable[[], Platform], make_context: MakeContext) -> None:
+    def __init__(self, platform: Callable[[], Platform], make_context: MakeContext, leave: Leave) -> None:
         self._platform = platform
         self._make_context = make_context
+        self._leave = leave
 
-    async def sign_in(self, *, name: str, password: str, address: str) -> OpenedSession:
+    async def sign_in(self, *, name: str, password: str, by: SignInBy) -> OpenedSession | OpenedStep:
         engines, clock = self._platform().engines, self._platform().clock
-        person = await sign_in(
-            partial(control_session, engines), name=name, password=password, address=address, clock=clock
-        )
+        sessions = partial(control_session, engines)
+        person = await sign_in(sessions, name=name, password=password, address=by.address or "", by=by, clock=clock)
         async with control_session(engines) as session:
-            return await open_session(session, person.account_id, clock=clock)
+            if person.step is not None:
+                return await open_step(session, person, by=by, clock=clock)
+            return await open_session(session, person.account_id, by=by, clock=clock)
 
     async def sign_out(self, cookie: str) -> None:
         async with control_session(self._platform().engines) as session:
             await revoke_session(session, cookie, clock=self._platform().clock)
+
+    async def leave(self, cookie: str, *, language: str) -> Onward | None:
+        return await self._leave(cookie, language=language)
 
     async def identify(self, cookie: str) -> tuple[Actor, VerifiedSession]:
         async with control_session(self._platform().engines) as session:

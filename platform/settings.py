@@ -40,12 +40,22 @@ class Settings(BaseSettings):
     broker: Literal["postgresql", "rabbitmq", "redis"] = "postgresql"
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
-    public_url: str = Field(default="http://127.0.0.1:8000", description="How customers reach the survey page.")
+    public_url: str = Field(
+        default="http://127.0.0.1:8000",
+        description="How browsers reach this installation: in survey links, and where providers send people back.",
+    )
     smtp_url: str | None = Field(
         default=None, description="smtp://user:password@host:port; empty = mail is written to files."
     )
     mail_from: str = "survey@forecourt.invalid"
+    password_list: Path | None = Field(
+        default=None, description="File of leaked or common passwords to refuse, one a line; none is shipped."
+    )
     lease_seconds: float = Field(default=30.0, gt=0)
+    outgoing_loopback: bool = Field(
+        default=False,
+        description="For development and tests: allows http and any port to loopback (identity providers, webhooks).",
+    )
     otlp_endpoint: str | None = Field(
         default=None,
         validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",

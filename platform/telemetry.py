@@ -165,6 +165,11 @@ def configure_logs(level: str = "INFO", *, stream: TextIO | None = None, pretty:
         )
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
+    for name in (
+        "httpcore2",
+        "httpx2",
+    ):  # they log addresses and, at DEBUG, headers: a webhook's secret, a client's password
+        logging.getLogger(name).setLevel(logging.WARNING)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -269,6 +274,12 @@ JOB_DELAY = Histogram(
     buckets=_SLOW,
 )
 JOBS_WAITING = Gauge("forecourt_jobs_waiting", "Jobs that are due and not begun.", ("queue",), registry=REGISTRY)
+AUDIT_CHECKS = Counter(
+    "forecourt_audit_checks",
+    "Checks of audit chains by outcome (ok, broken). Alert on any broken one.",
+    ("outcome",),
+    registry=REGISTRY,
+)
 JOBS_DEAD = Gauge("forecourt_jobs_dead", "Jobs that failed for good.", ("queue",), registry=REGISTRY)
 
 

@@ -33,3 +33,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say at the end what was left out, so that it is not overlooked among the dots."""
     for package, count in sorted(_missing.items()):
         terminalreporter.section(f"NOT TESTED: {count} tests need {package} (apt install {package})", sep="!", red=True)
+    # Reports come from every process of the run; what a process counts for itself stays there.
+    reports = [report for kind in ("passed", "failed", "skipped") for report in terminalreporter.stats.get(kind, ())]
+    notes = {str(value) for report in reports for name, value in report.user_properties if name == NOTE}
+    for note in sorted(notes):
+        terminalreporter.write_line(note)
+
+
+#: The name of a property whose value is told once at the end of a run: ``request.node.user_properties.append((NOTE, "…"))``.
+NOTE = "note"

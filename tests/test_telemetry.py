@@ -58,6 +58,12 @@ def lines(stream: io.StringIO) -> list[dict[str, Any]]:
     return [line for line in written if not line["logger"].startswith(("asyncio", "httpx2"))]
 
 
+def test_libraries_of_outgoing_requests_do_not_log_addresses_and_headers(stream: io.StringIO) -> None:
+    logging.getLogger("httpx2").info("HTTP Request: POST https://hooks.example.com/secret-of-a-hook")
+    logging.getLogger("httpcore2.http11").debug("send_request_headers.started Basic c2VjcmV0")
+    assert stream.getvalue() == ""
+
+
 # --- redaction
 
 mobiles = st.from_regex(r"1[3-9][0-9]{9}", fullmatch=True)

@@ -2,6 +2,12 @@
 create schema tenant;
 grant usage on schema tenant to tenant;
 CREATE TABLE tenant.audit_event (
+    chain UUID NOT NULL,
+    seq BIGINT NOT NULL,
+    format INTEGER NOT NULL,
+    key_version INTEGER NOT NULL,
+    prev_hash BYTEA NOT NULL,
+    hash BYTEA NOT NULL,
     at TIMESTAMP WITH TIME ZONE NOT NULL,
     actor TEXT NOT NULL,
     actor_name TEXT NOT NULL,
@@ -12,11 +18,19 @@ CREATE TABLE tenant.audit_event (
     before JSONB,
     after JSONB,
     request_id TEXT,
+    session_id UUID,
     id UUID NOT NULL,
     CONSTRAINT pk_audit_event PRIMARY KEY (id)
 );
 CREATE INDEX ix_audit_event_at ON tenant.audit_event (at);
 CREATE INDEX ix_audit_event_entity ON tenant.audit_event (entity, entity_id);
+CREATE UNIQUE INDEX ix_audit_event_seq ON tenant.audit_event (seq);
+CREATE TABLE tenant.audit_head (
+    seq BIGINT NOT NULL,
+    hash BYTEA NOT NULL,
+    id UUID NOT NULL,
+    CONSTRAINT pk_audit_head PRIMARY KEY (id)
+);
 CREATE TABLE tenant.change_event (
     xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
     at TIMESTAMP WITH TIME ZONE NOT NULL,
@@ -783,8 +797,9 @@ CREATE INDEX ix_follow_up_task_due ON tenant.follow_up_task (state, due_at);
 CREATE INDEX ix_follow_up_task_invitation_id ON tenant.follow_up_task (invitation_id);
 CREATE INDEX ix_follow_up_task_order_id ON tenant.follow_up_task (order_id);
 CREATE INDEX ix_follow_up_task_repair_order_id ON tenant.follow_up_task (repair_order_id);
-grant select, insert, update, delete on tenant.audit_event to tenant;
-grant select, insert, update, delete on tenant.change_event to tenant;
+grant select, insert on tenant.audit_event to tenant;
+grant select, insert, update (seq, hash) on tenant.audit_head to tenant;
+grant select, insert on tenant.change_event to tenant;
 grant select, insert, update, delete on tenant.customer to tenant;
 grant select, insert, update, delete on tenant.employee to tenant;
 grant select, insert, update, delete on tenant.evaluation_run to tenant;

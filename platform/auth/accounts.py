@@ -12,17 +12,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, Update, select, update
+from sqlalchemy import Select, Update, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import Invalid, NotFound, Refused
-from ..tenancy.control import Store
+from ..tenancy.control import DealerGroup, Store
 from ..tenancy.ids import new_id
 from .actor import Actor
+from .local_model import AccountLetter, SignInStep
 from .model import LANGUAGES, AccessToken, Account, AccountMembership, WebSession
 from .passwords import PASSWORDS, Passwords, check_new
+from .rights import rights_taken
 from .roles import EITHER_ROLES, GROUP_ROLES, ROLES
 
 MANAGE = "accounts:account:manage"
@@ -56,6 +58,8 @@ class MembershipInfo:
     employee_id: UUID | None
     valid_from: datetime
     valid_to: datetime | None
+    #: the identity provider that gives it; None: an administrator did
+    provider_id: UUID | None = None
 
 
 def account_name(text: str) -> str:
@@ -68,6 +72,17 @@ def account_name(text: str) -> str:
     if not _NAME.fullmatch(name):
         raise Invalid("a sign-in name has 2 to 100 letters a-z, digits and . _ @ + -", path=("name",))
     return name
+
+
+def email_address(text: str | None) -> str | None:
+    """An e-mail address that may be kept, or None.
+
+    Raises:
+        Invalid: it is none.
+    """
+    if text is not None and (len(text) > 254 or not _EMAIL.fullmatch(text)):
+        raise Invalid("this is no e-mail address", path=("email",))
+    return text
 
 
 async def create_account(
@@ -92,8 +107,7 @@ async def create_account(
     shown = display_name.strip()
     if not shown or len(shown) > 200:
         raise Invalid("an account needs a name to show, of at most 200 characters", path=("displayName",))
-    if email is not None and (len(email) > 254 or not _EMAIL.fullmatch(email)):
-        raise Invalid("this is no e-mail address", path=("email",))
+    email = email_address(email)
     if language not in LANGUAGES:
         raise Invalid(f"languages are {', '.join(LANGUAGES)}", path=("language",))
     account_id = new_id()
@@ -122,10 +136,11 @@ async def set_password(
     account_id: UUID,
     *,
     password: str,
+    end_tokens: bool = True,
     clock: Clock = SYSTEM_CLOCK,
     passwords: Passwords = PASSWORDS,
 ) -> None:
-    """Give an account a password and end its web sessions. For one's own see `sign_in.change_own_password`.
+    """Give an account a password and end what `replace_password` ends. For one's own see `sign_in.new_password`.
 
     Raises:
         Forbidden, NotFound: as `disable_account`.
@@ -135,8 +150,105 @@ async def set_password(
     name = await _name_of(session, actor, account_id)
     check_new(password, name=name)
     encoded = await passwords.hash(password)
+    await replace_password(session, actor, account_id, encoded=encoded, end_tokens=end_tokens, clock=clock)
+
+
+async def replace_password(
+    session: AsyncSession,
+    actor: Actor,
+    account_id: UUID,
+    *,
+    encoded: str | None,
+    end_tokens: bool,
+    keep_session: UUID | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+) -> None:
+    """Keep the hash of a password that was checked before (None: no password); the caller has checked the right to do so.
+
+    Web sessions end, but for ``keep_session``, and with them half-finished sign-ins, links that set a password and, with
+    ``end_tokens``, bearer tokens.
+    """
+    now = clock.now()
     await session.execute(_account(actor, account_id).values(password_hash=encoded))
-    await _end_sessions(session, actor, account_id, clock.now())
+    await _end_sessions(session, actor, account_id, now, keep=keep_session)
+    await end_steps_and_links(session, actor, account_id, now)
+    if end_tokens:
+        await _end_tokens(session, actor, account_id, now)
+
+
+async def end_access(session: AsyncSession, actor: Actor, account_id: UUID, *, clock: Clock = SYSTEM_CLOCK) -> None:
+    """End an account's web sessions and half-finished sign-ins; the caller has checked the right to do so."""
+    now = clock.now()
+    await _end_sessions(session, actor, account_id, now)
+    await end_steps_and_links(session, actor, account_id, now)
+
+
+async def require_account(session: AsyncSession, actor: Actor, account_id: UUID) -> None:
+    """The account exists in the actor's group.
+
+    Raises:
+        NotFound: it does not.
+    """
+    await _name_of(session, actor, account_id)
+
+
+async def set_policy(session: AsyncSession, actor: Actor, *, second_factor: str) -> bool:
+    """Whether local accounts of the group need a second factor, OPTIONAL or REQUIRED. False: it was so already.
+
+    Raises:
+        Forbidden: the actor may not manage accounts.
+    """
+    actor.require(MANAGE, None)
+    changed = (
+        update(DealerGroup)
+        .where(DealerGroup.id == actor.group_id, DealerGroup.second_factor != second_factor)
+        .values(second_factor=second_factor)
+        .returning(DealerGroup.id)
+    )
+    return (await session.execute(changed)).scalar_one_or_none() is not None
+
+
+async def set_language(session: AsyncSession, actor: Actor, account_id: UUID, language: str) -> None:
+    """The language of an account; the caller has checked the right to do so.
+
+    Raises:
+        Invalid: another language.
+    """
+    if language not in LANGUAGES:
+        raise Invalid(f"languages are {', '.join(LANGUAGES)}", path=("language",))
+    await session.execute(_account(actor, account_id).values(language=language))
+
+
+async def end_steps_and_links(session: AsyncSession, actor: Actor, account_id: UUID, now: datetime) -> None:
+    """End the half-finished sign-ins of an account, and the links that would set its password."""
+    await session.execute(
+        delete(SignInStep).where(SignInStep.account_id == account_id, SignInStep.group_id == actor.group_id)
+    )
+    await session.execute(
+        update(AccountLetter)
+        .where(
+            AccountLetter.account_id == account_id,
+            AccountLetter.group_id == actor.group_id,
+            AccountLetter.expires_at.is_not(None),
+            AccountLetter.ended_at.is_(None),
+        )
+        .values(ended_at=now)
+    )
+
+
+async def remove_password(
+    session: AsyncSession, actor: Actor, account_id: UUID, *, clock: Clock = SYSTEM_CLOCK
+) -> None:
+    """Nobody signs in with the password any more; what `replace_password` ends does, but for bearer tokens.
+
+    An identity provider can then find the account by its address.
+
+    Raises:
+        Forbidden, NotFound: as `disable_account`.
+    """
+    actor.require(MANAGE, None)
+    await _name_of(session, actor, account_id)
+    await replace_password(session, actor, account_id, encoded=None, end_tokens=False, clock=clock)
 
 
 async def add_membership(
@@ -227,6 +339,7 @@ async def end_membership(
             .where(AccountMembership.id == membership_id, AccountMembership.group_id == actor.group_id)
             .values(valid_to=end)
         )
+        await rights_taken(session)
 
 
 async def disable_account(
@@ -245,16 +358,10 @@ async def disable_account(
         raise Refused("OWN_ACCOUNT", "nobody disables their own account")
     now = clock.now()
     await session.execute(_account(actor, account_id).values(state="DISABLED"))
-    await session.execute(
-        update(AccessToken)
-        .where(
-            AccessToken.account_id == account_id,
-            AccessToken.group_id == actor.group_id,
-            AccessToken.revoked_at.is_(None),
-        )
-        .values(revoked_at=now)
-    )
+    await _end_tokens(session, actor, account_id, now)
+    await end_steps_and_links(session, actor, account_id, now)
     await _end_sessions(session, actor, account_id, now)
+    await rights_taken(session)
 
 
 async def enable_account(session: AsyncSession, actor: Actor, account_id: UUID) -> None:
@@ -294,15 +401,7 @@ async def list_memberships(
     """
     actor.require("accounts:account:read", None)
     query = (
-        select(
-            AccountMembership.id,
-            AccountMembership.account_id,
-            AccountMembership.store_id,
-            AccountMembership.role,
-            AccountMembership.employee_id,
-            AccountMembership.valid_from,
-            AccountMembership.valid_to,
-        )
+        _memberships()
         .where(AccountMembership.account_id == account_id, AccountMembership.group_id == actor.group_id)
         .order_by(AccountMembership.valid_from, AccountMembership.id)
         .limit(max(1, min(limit, 500)))
@@ -321,7 +420,7 @@ async def memberships_of(
     actor.require("accounts:account:read", None)
     item = AccountMembership
     query = (
-        select(item.id, item.account_id, item.store_id, item.role, item.employee_id, item.valid_from, item.valid_to)
+        _memberships()
         .where(item.account_id.in_(sorted(account_ids)), item.group_id == actor.group_id)
         .order_by(item.valid_from, item.id)
         .limit(max(1, min(limit, 5000)))
@@ -336,11 +435,28 @@ async def find_info(session: AsyncSession, actor: Actor, account_id: UUID) -> Ac
         Forbidden: the actor may not read accounts. NotFound: there is none.
     """
     actor.require("accounts:account:read", None)
+    return await find_own_group(session, actor, account_id)
+
+
+async def find_own_group(session: AsyncSession, actor: Actor, account_id: UUID) -> AccountInfo:
+    """One account of the actor's group, for verbs that have checked the right to know it.
+
+    Raises:
+        NotFound: there is none.
+    """
     query = _infos().where(Account.group_id == actor.group_id, Account.id == account_id)
     row = (await session.execute(query)).one_or_none()
     if row is None:
         raise NotFound("no such account")
     return AccountInfo(*row)
+
+
+def _memberships() -> Select[*tuple[Any, ...]]:
+    row = AccountMembership
+    return select(
+        *(row.id, row.account_id, row.store_id, row.role, row.employee_id),
+        *(row.valid_from, row.valid_to, row.provider_id),
+    )
 
 
 def _infos() -> Select[*tuple[Any, ...]]:
@@ -368,13 +484,26 @@ def _account(actor: Actor, account_id: UUID) -> Update:
     return update(Account).where(Account.id == account_id, Account.group_id == actor.group_id)
 
 
-async def _end_sessions(session: AsyncSession, actor: Actor, account_id: UUID, now: datetime) -> None:
+async def _end_sessions(
+    session: AsyncSession, actor: Actor, account_id: UUID, now: datetime, *, keep: UUID | None = None
+) -> None:
+    which = [
+        WebSession.account_id == account_id,
+        WebSession.group_id == actor.group_id,
+        WebSession.revoked_at.is_(None),
+    ]
+    if keep is not None:
+        which.append(WebSession.id != keep)
+    await session.execute(update(WebSession).where(*which).values(revoked_at=now))
+
+
+async def _end_tokens(session: AsyncSession, actor: Actor, account_id: UUID, now: datetime) -> None:
     await session.execute(
-        update(WebSession)
+        update(AccessToken)
         .where(
-            WebSession.account_id == account_id,
-            WebSession.group_id == actor.group_id,
-            WebSession.revoked_at.is_(None),
+            AccessToken.account_id == account_id,
+            AccessToken.group_id == actor.group_id,
+            AccessToken.revoked_at.is_(None),
         )
         .values(revoked_at=now)
     )

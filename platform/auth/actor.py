@@ -93,8 +93,13 @@ class Actor:
         raise Forbidden(f"this needs the permission {permission}", permission=permission)
 
     def sees_store(self, store_id: UUID) -> bool:
-        """Does the store exist for this actor: by a membership there, or because HQ sees the group's stores?"""
-        return self.system or any(self.memberships_at(store_id)) or self.can("tenancy:group:read", None)
+        """Does the store exist for this actor: by a membership there, or because all of the group's do?"""
+        return any(self.memberships_at(store_id)) or self.sees_every_store()
+
+    def sees_every_store(self) -> bool:
+        """Do all stores of the group exist for this actor: the product itself, HQ, or a program of the whole group?"""
+        of_group = any(item.permissions is not None for item in self.memberships_at(None))
+        return self.system or of_group or self.can("tenancy:group:read", None)
 
     def employees_at(self, store_id: UUID) -> frozenset[UUID]:
         """The employees this actor is at a store (own rows)."""

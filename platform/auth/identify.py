@@ -1,7 +1,9 @@
-"""From a request to an `Actor`: the account behind a bearer token or a web session, its group and its valid memberships.
+"""From a request to an `Actor`: the account behind a bearer token or a web session with its valid memberships, or the
+program behind an access token with its stores and scopes.
 
 Verified tokens are kept in the process for at most `TTL`, so what is revoked, disabled or taken away is gone everywhere
-within five seconds, and a token never outlives its expiry.
+within five seconds, and a token never outlives its expiry. `rights` tells it sooner: at the commit in the process that took it,
+by a notice in the others.
 """
 
 from collections import OrderedDict
@@ -18,6 +20,8 @@ from ..errors import Unauthenticated
 from ..tenancy.control import Store
 from .actor import Actor, Membership
 from .model import Account, AccountMembership
+from .oauth import access
+from .oauth.programs import Programs
 from .roles import EITHER_ROLES, GROUP_ROLES, ROLES
 from .tokens import has_form, token_hash, verify_token
 from .web_sessions import VerifiedSession, verify_session
@@ -29,12 +33,18 @@ _MOST_MEMBERSHIPS: Final = 2000
 
 
 class ActorCache:
-    """Actors by token hash, least recently used first out. Not shared between processes."""
+    """Actors by token hash, least recently used first out. Not shared between processes.
+
+    What this process ends is forgotten at once (`forget`, `forget_client`); `generation` counts that, so that a look-up
+    which began before is not kept after it.
+    """
 
     def __init__(self, size: int = 10_000, ttl: timedelta = TTL) -> None:
         self._size = size
         self._ttl = ttl
         self._kept: OrderedDict[bytes, tuple[Actor, datetime, datetime]] = OrderedDict()
+        #: counts how often something was forgotten
+        self.generation = 0
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -51,15 +61,34 @@ class ActorCache:
         self._kept.move_to_end(key)
         return actor
 
-    def put(self, key: bytes, actor: Actor, *, looked_up_at: datetime, expires_at: datetime) -> None:
-        """Keep it from the moment *before* the look-up, so that a revocation during it is not missed for longer."""
+    def put(
+        self, key: bytes, actor: Actor, *, looked_up_at: datetime, expires_at: datetime, generation: int | None = None
+    ) -> None:
+        """Keep it from the moment *before* the look-up, so that a revocation during it is not missed for longer.
+
+        ``generation`` is that of the same moment: when something was forgotten since, this is not kept.
+        """
+        if generation not in (None, self.generation):
+            return
         self._kept[key] = (actor, looked_up_at, min(expires_at, looked_up_at + self._ttl))
         self._kept.move_to_end(key)
         while len(self._kept) > self._size:
             self._kept.popitem(last=False)
 
+    def forget(self, key: bytes) -> None:
+        """Forget one token."""
+        self.generation += 1
+        self._kept.pop(key, None)
+
+    def forget_client(self, client_id: UUID) -> None:
+        """Forget every token of a program."""
+        self.generation += 1
+        for key in [key for key, (actor, _, _) in self._kept.items() if actor.client_id == client_id]:
+            del self._kept[key]
+
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget everything, and what is being looked up now."""
+        self.generation += 1
         self._kept.clear()
 
 
@@ -73,21 +102,27 @@ async def identify(
     *,
     clock: Clock = SYSTEM_CLOCK,
     cache: ActorCache = ACTORS,
+    programs: Programs | None = None,
 ) -> Actor:
-    """Who sends the header ``Authorization: Bearer fct_…``. ``session`` is a control session; a cached token leaves it unused.
+    """Who sends the header ``Authorization: Bearer``, with ``fct_…`` or, where ``programs`` are let in, an access token.
+
+    ``session`` is a control session; a cached token leaves it unused.
 
     Raises:
         Unauthenticated: no header, another scheme, or a token that is not valid.
     """
     clear = _bearer(authorization)
     key = token_hash(clear)
-    now = clock.now()
+    now, generation = clock.now(), cache.generation
     cached = cache.get(key, now)
     if cached is not None:
         return cached
-    verified = await verify_token(session, clear, clock=clock)
-    actor = await actor_for_account(session, verified.account_id, clock=clock)
-    cache.put(key, actor, looked_up_at=now, expires_at=verified.expires_at)
+    if programs is not None and access.has_form(clear):
+        actor, expires_at = await programs.identify(session, clear, now)
+    else:
+        verified = await verify_token(session, clear, clock=clock)
+        actor, expires_at = await actor_for_account(session, verified.account_id, clock=clock), verified.expires_at
+    cache.put(key, actor, looked_up_at=now, expires_at=expires_at, generation=generation)
     return actor
 
 
@@ -167,6 +202,6 @@ def _counts(role: str, store_id: UUID | None) -> bool:
 def _bearer(authorization: str | None) -> str:
     scheme, _, clear = (authorization or "").partition(" ")
     clear = clear.strip()
-    if scheme.lower() != "bearer" or not has_form(clear):
+    if scheme.lower() != "bearer" or not (has_form(clear) or access.has_form(clear)):
         raise Unauthenticated("send a header 'Authorization: Bearer' with a token")
     return clear

@@ -7,16 +7,19 @@ each table by itself.
 Who needs what, to be declared with `tenancy/security.py` (rows of a group are recognised by the login):
 
     Grants("account",
-           group=("select (id, group_id, name, display_name, email, state, language, created_at, last_sign_in_at)", "insert",
-                  "update (name, display_name, email, password_hash, state, language)"),
+           group=("select (id, group_id, name, display_name, email, has_password, state, language, created_at,"
+                  " last_sign_in_at)", "insert",
+                  "update (name, display_name, email, password_hash, state, language, last_sign_in_at)"),
            control=("select", "update (password_hash, last_sign_in_at)"))
     Grants("membership", group=("select", "insert", "update (valid_to)"), control=("select",))
     Grants("access_token",
            group=("select (id, account_id, group_id, label, created_at, expires_at, revoked_at, last_used_at)", "insert",
                   "update (revoked_at)"),
            control=("select", "update (last_used_at)"))
-    Grants("web_session", group=("select (account_id, group_id, revoked_at)", "update (revoked_at)"),
-           control=("select", "insert", "update"))
+    Grants("web_session",
+           group=("select (id, account_id, group_id, created_at, last_seen_at, idle_expires_at, absolute_expires_at,"
+                  " revoked_at, method, address, user_agent, provider_id)", "update (revoked_at)"),
+           control=("select", "insert", "update", "delete"))
     Grants("sign_in_attempt", control=("select", "insert", "update", "delete"), group_column=None)
 
 `forecourt_control` signs in and looks up; `forecourt_group` manages its own rows and never reads a password or token hash.
@@ -26,7 +29,16 @@ Stores (`forecourt_tenant`) get nothing of any of them.
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import (
+    CheckConstraint,
+    Computed,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..tenancy.base import ControlTable, Id
@@ -39,7 +51,8 @@ LANGUAGES = ("en", "zh-CN")
 SIGN_IN_METHODS = ("PASSWORD", "PASSWORD_AND_CODE", "PROVIDER")
 
 
-def _of_account() -> ForeignKeyConstraint:
+def of_account() -> ForeignKeyConstraint:
+    """Ties a row's account and group together: a row cannot name the account of another group."""
     return ForeignKeyConstraint(["account_id", "group_id"], ["control.account.id", "control.account.group_id"])
 
 
@@ -50,6 +63,7 @@ class Account(ControlTable):
     __table_args__ = (
         UniqueConstraint("id", "group_id"),
         UniqueConstraint("name"),
+        Index("ix_account_email", text("lower(email)")),
         CheckConstraint("name ~ '^[a-z0-9][a-z0-9._@+-]*$'", name="name"),
         CheckConstraint(one_of("state", *ACCOUNT_STATES), name="state"),
         CheckConstraint(one_of("language", *LANGUAGES), name="language"),
@@ -61,6 +75,8 @@ class Account(ControlTable):
     display_name: Mapped[str]
     email: Mapped[str | None]
     password_hash: Mapped[str | None]
+    #: what a group may know of a password: that there is one
+    has_password: Mapped[bool] = mapped_column(Computed("password_hash is not null", persisted=True))
     state: Mapped[str] = mapped_column(server_default="ACTIVE")
     language: Mapped[str] = mapped_column(server_default="zh-CN")
     created_at: Mapped[datetime]
@@ -71,17 +87,22 @@ class AccountMembership(ControlTable):
     """A role 角色 of an account at a store, or of the group when `store_id` is null.
 
     `employee_id` is the person in that store's schema (no foreign key crosses schemas). Valid from `valid_from`, up to and
-    without `valid_to`. One open membership per account, role and store.
+    without `valid_to`. One open membership per account, role, store and giver: an administrator (`provider_id` null) or an
+    identity provider, whose memberships are computed anew at each sign-in.
     """
 
     __tablename__ = "membership"
     __table_args__ = (
-        _of_account(),
+        of_account(),
+        ForeignKeyConstraint(
+            ["provider_id", "group_id"], ["control.identity_provider.id", "control.identity_provider.group_id"]
+        ),
         Index(
             "uq_membership_open",
             "account_id",
             "role",
             "store_id",
+            "provider_id",
             unique=True,
             postgresql_nulls_not_distinct=True,
             postgresql_where=text("valid_to is null"),
@@ -96,6 +117,7 @@ class AccountMembership(ControlTable):
     store_id: Mapped[UUID | None] = mapped_column(ForeignKey("control.store.id"), index=True)
     role: Mapped[str]
     employee_id: Mapped[UUID | None]
+    provider_id: Mapped[UUID | None] = mapped_column(index=True)
     valid_from: Mapped[datetime]
     valid_to: Mapped[datetime | None]
 
@@ -105,7 +127,7 @@ class AccessToken(ControlTable):
 
     __tablename__ = "access_token"
     __table_args__ = (
-        _of_account(),
+        of_account(),
         CheckConstraint("length(token_hash) = 32", name="token_hash"),
         CheckConstraint("expires_at > created_at", name="period"),
     )
@@ -132,7 +154,7 @@ class WebSession(ControlTable):
 
     __tablename__ = "web_session"
     __table_args__ = (
-        _of_account(),
+        of_account(),
         CheckConstraint("length(secret_hash) = 32", name="secret_hash"),
         CheckConstraint("idle_expires_at <= absolute_expires_at", name="period"),
         CheckConstraint(one_of("method", *SIGN_IN_METHODS), name="method"),
@@ -153,6 +175,8 @@ class WebSession(ControlTable):
     idle_expires_at: Mapped[datetime]
     absolute_expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+    #: when its person last proved who they are, by signing in or when asked again
+    proved_at: Mapped[datetime]
     method: Mapped[str] = mapped_column(server_default="PASSWORD")
     #: where the sign-in came from, for its person to recognise it
     address: Mapped[str | None]
@@ -184,9 +208,10 @@ REGISTRY.declare(
     Grants(
         "account",
         group=(
-            "select (id, group_id, name, display_name, email, state, language, created_at, last_sign_in_at)",
+            "select (id, group_id, name, display_name, email, has_password, state, language, created_at,"
+            " last_sign_in_at)",
             "insert",
-            "update (name, display_name, email, password_hash, state, language)",
+            "update (name, display_name, email, password_hash, state, language, last_sign_in_at)",
         ),
         control=("select", "update (password_hash, last_sign_in_at)"),
     ),
@@ -202,8 +227,12 @@ REGISTRY.declare(
     ),
     Grants(
         "web_session",
-        group=("select (account_id, group_id, revoked_at)", "update (revoked_at)"),
-        control=("select", "insert", "update"),
+        group=(
+            "select (id, account_id, group_id, created_at, last_seen_at, idle_expires_at, absolute_expires_at, revoked_at,"
+            " method, address, user_agent, provider_id)",
+            "update (revoked_at)",
+        ),
+        control=("select", "insert", "update", "delete"),
     ),
     Grants("sign_in_attempt", control=("select", "insert", "update", "delete"), group_column=None),
 )

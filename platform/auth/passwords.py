@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Final, TypeVar
@@ -11,11 +11,10 @@ from typing import Final, TypeVar
 import argon2
 
 from ..errors import Refused, Throttled
+from .password_list import LISTED
+from .password_rules import LONGEST, SHORTEST, weakness
 
 T = TypeVar("T")
-
-SHORTEST: Final = 12
-LONGEST: Final = 256
 
 #: Each hash takes 64 MiB and a core for tens of milliseconds: this many at once, this many may wait.
 WORKERS: Final = 2
@@ -71,17 +70,21 @@ class Passwords:
         return await asyncio.wrap_future(future)
 
 
-def check_new(password: str, *, name: str) -> None:
-    """Is the password good enough for the account `name`? Length counts, character classes do not (NIST SP 800-63B).
+def check_new(password: str, *, name: str, words: Iterable[str] = ()) -> None:
+    """Is the password good enough for the account `name`? ``words`` are further ones that others would try first.
+
+    It must not stand on the operator's list either (`password_list`).
 
     Raises:
         Refused: WEAK_PASSWORD.
     """
-    normal = _normal(password)
-    if not SHORTEST <= len(normal) <= LONGEST or len(password) > LONGEST:
-        raise Refused("WEAK_PASSWORD", f"a password has {SHORTEST} to {LONGEST} characters", path=("password",))
-    if len(set(normal)) < 5 or name in normal.casefold():
-        raise Refused("WEAK_PASSWORD", "this password is too easy to guess", path=("password",))
+    match weakness(password, (name, *words)):
+        case "LENGTH":
+            raise Refused("WEAK_PASSWORD", f"a password has {SHORTEST} to {LONGEST} characters", path=("password",))
+        case str():
+            raise Refused("WEAK_PASSWORD", "this password is too easy to guess", path=("password",))
+    if password in LISTED:
+        raise Refused("WEAK_PASSWORD", "this password is known to others", path=("password",))
 
 
 def _normal(password: str) -> str:

@@ -36,7 +36,7 @@ async def resolve_store(session: AsyncSession, actor: Actor, store: UUID | str) 
 
 def _visible(actor: Actor) -> Select[Any]:
     query = stores_query().where(Store.group_id == actor.group_id, Store.state.in_(VISIBLE_STATES))
-    if actor.system or actor.can("tenancy:group:read", None):
+    if actor.sees_every_store():
         return query
     ids = actor.store_ids()
     return query.where(Store.id.in_(ids) if ids else false())

@@ -31,6 +31,12 @@ PERMISSIONS: Mapping[str, str] = MappingProxyType(
     {
         "accounts:account:manage": "create accounts, give and take memberships",
         "accounts:account:read": "list the group's accounts and memberships",
+        "accounts:client:manage": "register programs of third parties, their stores, scopes and secrets",
+        "accounts:directory:manage": "connect a directory that provisions people (SCIM), and map its groups to roles",
+        "accounts:provider:manage": "connect identity providers, write and activate their rules",
+        "accounts:provider:read": "see the group's identity providers",
+        "accounts:session:end": "end somebody's web sessions",
+        "audit:chain:verify": "ask for a check of the audit's chains",
         "audit:event:read": "read the audit",
         "benchmark:result:read": "read the group's benchmark with the stores' names",
         "benchmark:share:read": "read the own store's place and the anonymous distribution",
@@ -217,6 +223,7 @@ ROLES: Mapping[str, Mapping[str, Scope]] = MappingProxyType(
         },
         "HQ_DIRECTOR": _HQ
         | {
+            "audit:chain:verify": _GROUP,
             "audit:event:read": _GROUP,
             "evaluation:month:close": _GROUP,
             "evaluation:scheme:approve": _GROUP,
@@ -225,6 +232,11 @@ ROLES: Mapping[str, Mapping[str, Scope]] = MappingProxyType(
         "GROUP_ADMIN": {
             "accounts:account:manage": _GROUP,
             "accounts:account:read": _GROUP,
+            "accounts:client:manage": _GROUP,
+            "accounts:directory:manage": _GROUP,
+            "accounts:provider:manage": _GROUP,
+            "accounts:provider:read": _GROUP,
+            "accounts:session:end": _GROUP,
             "jobs:dead:read": _GROUP,
             "jobs:dead:replay": _GROUP,
             "tenancy:group:read": _GROUP,
@@ -233,6 +245,8 @@ ROLES: Mapping[str, Mapping[str, Scope]] = MappingProxyType(
         },
         "INTERNAL_AUDIT": {
             "accounts:account:read": _GROUP,
+            "audit:chain:verify": _GROUP,
+            "accounts:provider:read": _GROUP,
             "audit:event:read": _STORE,
             "evaluation:kpi:read": _STORE,
             "evaluation:ledger:read": _STORE,

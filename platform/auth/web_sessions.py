@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,8 +20,15 @@ from .model import Account, WebSession
 #: `__Host-` binds it to this host, to https and to the path / (RFC 6265bis).
 COOKIE: Final = "__Host-forecourt"
 
-IDLE: Final = timedelta(hours=2)
+#: Not longer than NIST SP 800-63B-4 recommends for its level 2 (one hour without activity, a day in all).
+IDLE: Final = timedelta(hours=1)
 ABSOLUTE: Final = timedelta(hours=12)
+#: So long after its person proved who they are a session may change how they sign in; then it asks again.
+FRESH: Final = timedelta(minutes=10)
+#: Sessions that one account may have at once; one more ends the one that was seen least recently.
+MOST_SESSIONS: Final = 20
+#: Sessions that are over are kept so long: the history of sign-ins says more.
+KEPT: Final = timedelta(days=7)
 #: `last_seen_at` is written at most once in this time: never a write per page.
 SEEN_INTERVAL: Final = timedelta(minutes=1)
 
@@ -51,6 +58,12 @@ class VerifiedSession:
     account_id: UUID
     group_id: UUID
     csrf_token: str
+    method: str = "PASSWORD"
+    proved_at: datetime | None = None
+
+    def is_fresh(self, now: datetime) -> bool:
+        """Did its person prove lately who they are?"""
+        return self.proved_at is not None and self.proved_at > now - FRESH
 
     def __repr__(self) -> str:
         return f"VerifiedSession(id={self.id}, account_id={self.account_id})"
@@ -74,8 +87,17 @@ class SignInBy:
     id_token_enc: bytes | None = None
 
 
+#: A password, from nobody knows where: what programs and tests use.
+UNKNOWN: Final = SignInBy()
+
+
+def short_user_agent(text: str | None) -> str | None:
+    """As much of a user agent as is kept; without characters that no text in the database has."""
+    return (text or "").replace("\0", "").strip()[:_USER_AGENT] or None
+
+
 async def open_session(
-    session: AsyncSession, account_id: UUID, *, by: SignInBy = SignInBy(), clock: Clock = SYSTEM_CLOCK
+    session: AsyncSession, account_id: UUID, *, by: SignInBy = UNKNOWN, clock: Clock = SYSTEM_CLOCK
 ) -> OpenedSession:
     """A web session for an account that has just proved who it is.
 
@@ -87,6 +109,7 @@ async def open_session(
     if group_id is None:
         raise Unauthenticated("sign in again")
     now = clock.now()
+    await _make_room(session, account_id, now)
     opened = OpenedSession(new_id(), secrets.token_urlsafe(_BYTES), now + ABSOLUTE)
     await session.execute(
         insert(WebSession).values(
@@ -97,9 +120,10 @@ async def open_session(
             csrf_secret=secrets.token_bytes(_BYTES),
             created_at=now,
             last_seen_at=now,
+            proved_at=now,
             idle_expires_at=now + IDLE,
             absolute_expires_at=opened.expires_at,
-            **asdict(replace(by, user_agent=by.user_agent[:_USER_AGENT] if by.user_agent else None)),
+            **asdict(replace(by, user_agent=short_user_agent(by.user_agent))),
         )
     )
     return opened
@@ -119,6 +143,8 @@ async def verify_session(session: AsyncSession, cookie: str, *, clock: Clock = S
         WebSession.csrf_secret,
         WebSession.last_seen_at,
         WebSession.absolute_expires_at,
+        WebSession.method,
+        WebSession.proved_at,
     ).join(Account, Account.id == WebSession.account_id)
     row = (await session.execute(query.where(*_valid(cookie, now), Account.state == "ACTIVE"))).one_or_none()
     if row is None:
@@ -128,11 +154,16 @@ async def verify_session(session: AsyncSession, cookie: str, *, clock: Clock = S
         # Asked again in the statement: of many pages at once, one writes; and one that ended stays ended.
         still = WebSession.last_seen_at <= now - SEEN_INTERVAL, WebSession.revoked_at.is_(None)
         await session.execute(update(WebSession).where(WebSession.id == row.id, *still).values(seen))
-    return VerifiedSession(row.id, row.account_id, row.group_id, _csrf_token(row.id, row.csrf_secret))
+    token = _csrf_token(row.id, row.csrf_secret)
+    return VerifiedSession(row.id, row.account_id, row.group_id, token, row.method, row.proved_at)
 
 
-async def rotate_session(session: AsyncSession, cookie: str, *, clock: Clock = SYSTEM_CLOCK) -> OpenedSession:
+async def rotate_session(
+    session: AsyncSession, cookie: str, *, method: str | None = None, proved: bool = False, clock: Clock = SYSTEM_CLOCK
+) -> OpenedSession:
     """A new cookie value and form token for the same session, after a change of rights; the old value ends now.
+
+    ``proved``: its person has just proved again who they are; ``method``: the stronger way in which they did.
 
     Raises:
         Unauthenticated: as `verify_session`.
@@ -142,7 +173,12 @@ async def rotate_session(session: AsyncSession, cookie: str, *, clock: Clock = S
     rotated = (
         update(WebSession)
         .where(*_valid(cookie, now))
-        .values(secret_hash=_hashed(fresh), csrf_secret=secrets.token_bytes(_BYTES))
+        .values(
+            secret_hash=_hashed(fresh),
+            csrf_secret=secrets.token_bytes(_BYTES),
+            method=method or WebSession.method,
+            proved_at=now if proved else WebSession.proved_at,
+        )
         .returning(WebSession.id, WebSession.absolute_expires_at)
     )
     row = (await session.execute(rotated)).one_or_none()
@@ -167,6 +203,33 @@ async def revoke_sessions_of(session: AsyncSession, account_id: UUID, *, clock: 
         .where(WebSession.account_id == account_id, WebSession.revoked_at.is_(None))
         .values(revoked_at=clock.now())
     )
+
+
+async def forget_sessions(session: AsyncSession, *, clock: Clock = SYSTEM_CLOCK, limit: int = 10_000) -> int:
+    """Delete sessions that have been over for `KEPT`, at most ``limit``; how many went. For a daily job."""
+    before = clock.now() - KEPT
+    over = or_(WebSession.absolute_expires_at < before, WebSession.idle_expires_at < before)
+    old = select(WebSession.id).where(or_(over, WebSession.revoked_at < before)).limit(limit)
+    gone = await session.execute(delete(WebSession).where(WebSession.id.in_(old)).returning(WebSession.id))
+    return len(gone.all())
+
+
+async def _make_room(session: AsyncSession, account_id: UUID, now: datetime) -> None:
+    """End what is more than `MOST_SESSIONS` would allow with one more."""
+    still = (
+        WebSession.account_id == account_id,
+        WebSession.revoked_at.is_(None),
+        WebSession.idle_expires_at > now,
+        WebSession.absolute_expires_at > now,
+    )
+    surplus = (
+        select(WebSession.id)
+        .where(*still)
+        .order_by(WebSession.last_seen_at.desc())
+        .offset(MOST_SESSIONS - 1)
+        .limit(1000)
+    )
+    await session.execute(update(WebSession).where(WebSession.id.in_(surplus)).values(revoked_at=now))
 
 
 def _valid(cookie: str, now: datetime) -> tuple[ColumnElement[bool], ...]:

@@ -6,7 +6,21 @@ import typer
 
 from ..settings import settings
 from ..telemetry import configure_logs
-from . import demo, exchange, explain, jobs, people, schema, server, stores
+from . import (
+    accounts,
+    audit,
+    clients,
+    demo,
+    directory,
+    exchange,
+    explain,
+    jobs,
+    people,
+    providers,
+    schema,
+    server,
+    stores,
+)
 
 app = typer.Typer(
     name="forecourt",
@@ -28,8 +42,14 @@ app.command("explain")(explain.explain_document)
 app.add_typer(server.database, name="db")
 app.add_typer(stores.app, name="store")
 app.add_typer(people.app, name="user")
+app.add_typer(clients.app, name="clients")
+app.add_typer(clients.oauth, name="oauth")
+app.add_typer(directory.app, name="directory")
+app.add_typer(accounts.app, name="accounts")
+app.add_typer(providers.app, name="providers")
 app.add_typer(schema.app, name="schema")
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(audit.app, name="audit")
 
 
 @app.callback()

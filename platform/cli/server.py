@@ -12,6 +12,7 @@ from rich.progress import Progress
 
 from ..composition import (
     check_start,
+    open_platform,
     prepare,
     register_jobs,
     running_server,
@@ -20,14 +21,16 @@ from ..composition import (
 )
 from ..domain.work import Platform
 from ..errors import Unavailable
+from ..jobs.oauth import put_round
+from ..outgoing import Outgoing
 from ..settings import Settings, settings
 from ..telemetry import configure
 from ..tenancy.bootstrap import bootstrap, require_hardening
 from ..tenancy.engines import Engines
 from ..tenancy.migrate import migrate
-from ..tenancy.server import open_server
+from ..tenancy.server import Server, open_server
 from ..worker import run_worker
-from .common import command, console
+from .common import command, console, run
 from .workers import child, stop
 
 database = typer.Typer(help="Set up the database, and bring it to the newest version.", no_args_is_help=True)
@@ -110,9 +113,17 @@ def _work(chosen: Settings, *, threads: int, queues: set[str] | None) -> int:
     configure(chosen, service="worker")
     server = without_owner(open_server(chosen))
     check_start(server, chosen)
-    platform = Platform(Engines(server, chosen, application="forecourt worker"))
+    run(_put_schedules(server, chosen))
+    outgoing = Outgoing(allow_loopback=chosen.outgoing_loopback)
+    platform = Platform(Engines(server, chosen, application="forecourt worker"), outgoing=outgoing)
     with worker_broker(server, chosen) as (broker, metrics):
         return run_worker(broker, register_jobs(platform), threads=threads, queues=queues, metrics=metrics)
+
+
+async def _put_schedules(server: Server, chosen: Settings) -> None:
+    """The installation's own schedules; those of a group come with the group."""
+    async with open_platform(server, chosen, application="forecourt worker") as platform:
+        await put_round(platform)
 
 
 @command

@@ -4,12 +4,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, Text, text
+from sqlalchemy import BigInteger, Index, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import UserDefinedType
 
-from ..tenancy.base import ControlTable, Id, StoreTable
+from ..tenancy.base import RIGHTS, ControlTable, Id, StoreTable
 from ..tenancy.security import REGISTRY, Grants
+
+APPEND_ONLY = ("select", "insert")
 
 
 class Xid8(UserDefinedType[str]):
@@ -25,7 +27,11 @@ class ChangeEvent(StoreTable):
     """One change of one row, in the order (xid, id): ids only, no data of the row."""
 
     __tablename__ = "change_event"
-    __table_args__ = (Index("ix_change_event_feed", "xid", "id"), Index("ix_change_event_entity", "entity_id"))
+    __table_args__ = (
+        Index("ix_change_event_feed", "xid", "id"),
+        Index("ix_change_event_entity", "entity_id"),
+        {"info": {RIGHTS: APPEND_ONLY}},
+    )
 
     xid: Mapped[str] = mapped_column(Xid8(), server_default=text("pg_current_xact_id()"))
     at: Mapped[datetime]
@@ -37,11 +43,27 @@ class ChangeEvent(StoreTable):
 
 
 class AuditEvent(StoreTable):
-    """Who did what to which row, when and why; values before and after are masked. Append-only."""
+    """Who did what to which row, when and why; values before and after are masked.
+
+    Append-only by the rights of the store's role, and chained: `seq` has no gaps and is the order of the commits,
+    `hash` signs the row and `prev_hash`, the hash of the row before (`audit_chain`). `chain` is the id of the store that
+    wrote the row: another one's in a store that was restored from an export.
+    """
 
     __tablename__ = "audit_event"
-    __table_args__ = (Index("ix_audit_event_entity", "entity", "entity_id"), Index("ix_audit_event_at", "at"))
+    __table_args__ = (
+        Index("ix_audit_event_entity", "entity", "entity_id"),
+        Index("ix_audit_event_at", "at"),
+        Index("ix_audit_event_seq", "seq", unique=True),
+        {"info": {RIGHTS: APPEND_ONLY}},
+    )
 
+    chain: Mapped[UUID]
+    seq: Mapped[int] = mapped_column(BigInteger())
+    format: Mapped[int]
+    key_version: Mapped[int]
+    prev_hash: Mapped[bytes]
+    hash: Mapped[bytes]
     at: Mapped[datetime]
     actor: Mapped[str]
     actor_name: Mapped[str]
@@ -52,6 +74,18 @@ class AuditEvent(StoreTable):
     before: Mapped[dict[str, Any] | None]
     after: Mapped[dict[str, Any] | None]
     request_id: Mapped[str | None]
+    #: the web session it came with: `WebSession` says from where
+    session_id: Mapped[UUID | None]
+
+
+class AuditHead(StoreTable):
+    """The end of the store's chain: one row, locked by each writer as the last thing before its commit."""
+
+    __tablename__ = "audit_head"
+    __table_args__ = ({"info": {RIGHTS: ("select", "insert", "update (seq, hash)")}},)
+
+    seq: Mapped[int] = mapped_column(BigInteger())
+    hash: Mapped[bytes]
 
 
 class Inbox(StoreTable):
@@ -64,13 +98,22 @@ class Inbox(StoreTable):
 
 
 class GroupAuditEvent(ControlTable):
-    """The audit of group work (schemes, users, closes)."""
+    """The audit of group work (schemes, users, closes); a chain per group, as `AuditEvent` is one per store."""
 
     __tablename__ = "audit_event"
-    __table_args__ = (Index("ix_group_audit_event_at", "group_id", "at"),)
+    __table_args__ = (
+        Index("ix_group_audit_event_at", "group_id", "at"),
+        Index("ix_group_audit_event_seq", "group_id", "seq", unique=True),
+        Index("ix_group_audit_event_entity", "group_id", "entity_id"),
+    )
 
     id: Mapped[Id]
     group_id: Mapped[UUID]
+    seq: Mapped[int] = mapped_column(BigInteger())
+    format: Mapped[int]
+    key_version: Mapped[int]
+    prev_hash: Mapped[bytes]
+    hash: Mapped[bytes]
     at: Mapped[datetime]
     actor: Mapped[str]
     actor_name: Mapped[str]
@@ -81,6 +124,55 @@ class GroupAuditEvent(ControlTable):
     before: Mapped[dict[str, Any] | None]
     after: Mapped[dict[str, Any] | None]
     request_id: Mapped[str | None]
+    session_id: Mapped[UUID | None]
+
+
+class GroupAuditHead(ControlTable):
+    """The end of a group's chain."""
+
+    __tablename__ = "audit_head"
+
+    group_id: Mapped[UUID] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger())
+    hash: Mapped[bytes]
+
+
+class AuditAnchor(ControlTable):
+    """The head of a chain (`store_id` null: the group's own) at a moment, out of reach of the store. Insert-only.
+
+    The anchors of one `run_id` are vouched for by one event of the group's chain, so that none can vanish unseen.
+    """
+
+    __tablename__ = "audit_anchor"
+    __table_args__ = (
+        Index("ix_audit_anchor_chain", "group_id", "store_id", "seq"),
+        Index("ix_audit_anchor_run", "run_id"),
+    )
+
+    id: Mapped[Id]
+    group_id: Mapped[UUID]
+    store_id: Mapped[UUID | None]
+    run_id: Mapped[UUID]
+    seq: Mapped[int] = mapped_column(BigInteger())
+    hash: Mapped[bytes]
+    at: Mapped[datetime]
+
+
+class AuditVerification(ControlTable):
+    """What a check of a chain found (`store_id` null: the group's own). Insert-only."""
+
+    __tablename__ = "audit_verification"
+    __table_args__ = (Index("ix_audit_verification_chain", "group_id", "store_id", "at"),)
+
+    id: Mapped[Id]
+    group_id: Mapped[UUID]
+    store_id: Mapped[UUID | None]
+    at: Mapped[datetime]
+    rows: Mapped[int] = mapped_column(BigInteger())
+    last_seq: Mapped[int] = mapped_column(BigInteger())
+    first_bad: Mapped[int | None] = mapped_column(BigInteger())
+    fault_count: Mapped[int]
+    faults: Mapped[list[Any]]
 
 
 class GroupInbox(ControlTable):
@@ -95,6 +187,9 @@ class GroupInbox(ControlTable):
 
 
 REGISTRY.declare(
-    Grants("audit_event", group=("select", "insert")),
+    Grants("audit_event", group=APPEND_ONLY),
+    Grants("audit_head", group=("select", "insert", "update (seq, hash)")),
+    Grants("audit_anchor", group=APPEND_ONLY),
+    Grants("audit_verification", group=APPEND_ONLY),
     Grants("inbox", group=("select", "insert")),
 )

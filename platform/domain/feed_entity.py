@@ -1,16 +1,18 @@
 """What can be read of the feed: the audit and the changes of a store."""
 
-from ..tenancy.reader.entity import Grant, entity, value
+from ..tenancy.reader.entity import Grant, Kind, entity, value
 from .feed import AuditEvent, ChangeEvent
 
 READ = "audit:event:read"
 
 AUDIT_EVENT = entity(
     AuditEvent,
-    "Who did what to which row, when and why 审计记录; append-only, values masked.",
+    "Who did what to which row, when and why 审计记录; append-only, values masked; newest first.",
     plural="auditEvents",
     grants=(Grant(READ),),
+    order=(("seq", True),),
     fields=(
+        value("seq", AuditEvent.seq, "Number in the store's chain: no gaps, in the order of the commits 序号."),
         value("at", AuditEvent.at, "When 时间."),
         value("actor", AuditEvent.actor, "Who: key of an account or a job 操作者."),
         value("actorName", AuditEvent.actor_name, "Name of the actor then 操作者姓名."),
@@ -21,6 +23,7 @@ AUDIT_EVENT = entity(
         value("before", AuditEvent.before, "Values before, masked 变更前."),
         value("after", AuditEvent.after, "Values after, masked 变更后."),
         value("requestId", AuditEvent.request_id, "The request it was part of 请求编号."),
+        value("hash", AuditEvent.hash, "Signature of the row and of the one before it 校验值.", kind=Kind.DIGEST),
     ),
 )
 

@@ -1,7 +1,10 @@
 """Every table of Forecourt, imported so that the metadata of `tenancy/base.py` is whole (migrations, provisioning)."""
 
+from ..auth import local_model as _local
 from ..auth import model as _auth
+from ..auth.oauth import model as _oauth
 from ..auth.oidc import model as _oidc
+from ..auth.scim import model as _scim
 from ..tenancy import control as _control
 from ..tenancy import queue_tables as _queue
 from . import feed as _feed
@@ -27,9 +30,12 @@ MODULES = (
     _evaluation,
     _feed,
     _interchange,
+    _oauth,
+    _local,
     _oidc,
     _people,
     _sales,
+    _scim,
     _surveys,
     _workshop,
 )

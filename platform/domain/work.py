@@ -1,7 +1,8 @@
 """A unit of work: one actor, one store (or the group), one transaction, one commit.
 
 Actions receive a `Work` and never commit. What an action changes, audits, announces and asks the queue to do stands or
-falls together: the audit row, the change-feed row and the jobs are written by the same transaction.
+falls together: the audit row, the change-feed row and the jobs are written by the same transaction. The audit comes last,
+because its chain is locked from there to the commit and whoever holds it must wait for nobody (`audit_log`).
 """
 
 from collections.abc import AsyncIterator
@@ -15,9 +16,11 @@ from sqlalchemy import insert
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ..auth import rights
 from ..auth.actor import Actor
 from ..auth.roles import Scope
 from ..clock import SYSTEM_CLOCK, Clock
+from ..outgoing import Outgoing
 from ..settings import Settings
 from ..tenancy.crypto import ContactCipher
 from ..tenancy.engines import Engines
@@ -26,16 +29,19 @@ from ..tenancy.queue import Job, enqueue
 from ..tenancy.sealing import Sealer
 from ..tenancy.server import Secrets
 from ..tenancy.session import ResolvedGroup, ResolvedStore, group_session, store_session
+from .audit_chain import Chain, Signer
+from .audit_log import append_to_group, append_to_store
 from .events import SUBSCRIPTIONS
-from .feed import AuditEvent, ChangeEvent, GroupAuditEvent, GroupInbox, Inbox
+from .feed import ChangeEvent, GroupInbox, Inbox
 
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """What every unit of work needs from the process: connections, secrets, settings, the clock."""
+    """What every unit of work needs from the process: connections, secrets, settings, the clock, requests to others."""
 
     engines: Engines
     clock: Clock = SYSTEM_CLOCK
+    outgoing: Outgoing = field(default_factory=Outgoing)
 
     @property
     def settings(self) -> Settings:
@@ -58,6 +64,17 @@ class Platform:
         return Sealer(
             lambda version: self.secrets.derive("sealed", version=version), self.secrets.version, group_id, purpose
         )
+
+    def audit_key(self, group_id: UUID, version: int) -> bytes | None:
+        """A group's key for its audit chains; None when the master secret of that version is not configured."""
+        if version not in self.secrets.master:
+            return None
+        return self.secrets.derive(f"audit chain/{group_id.hex}", version=version)
+
+    def audit_signer(self, group_id: UUID, chain: Chain) -> Signer:
+        """What signs new rows of one of the group's chains."""
+        version = self.secrets.version
+        return Signer(chain, version, self.secrets.derive(f"audit chain/{group_id.hex}", version=version))
 
 
 @dataclass(slots=True)
@@ -97,6 +114,7 @@ class _Unit:
                 "before": before,
                 "after": after,
                 "request_id": self.request_id,
+                "session_id": self.actor.session_id,
             }
         )
 
@@ -207,9 +225,8 @@ async def open_work(
         await session.flush()
         if work._events:
             await session.execute(insert(ChangeEvent), work._events)
-        if work._audits:
-            await session.execute(insert(AuditEvent), work._audits)
         await enqueue(session, work.jobs)
+        await append_to_store(session, platform.audit_signer(store.group_id, Chain("store", store.id)), work._audits)
 
 
 @asynccontextmanager
@@ -221,6 +238,6 @@ async def open_group_work(
         work = GroupWork(session, actor, platform, platform.clock.now(), request_id, group=group)
         yield work
         await session.flush()
-        if work._audits:
-            await session.execute(insert(GroupAuditEvent), [row | {"group_id": group.id} for row in work._audits])
         await enqueue(session, work.jobs)
+        await append_to_group(session, platform.audit_signer(group.id, Chain("group", group.id)), work._audits)
+    rights.after_commit(session)

@@ -11,7 +11,7 @@ import strawberry
 
 from ..auth.accounts import AccountInfo, MembershipInfo, find_info, list_accounts, memberships_of
 from ..auth.roles import ROLES
-from ..auth.tokens import list_tokens
+from ..auth.tokens import TokenInfo, list_tokens
 from ..domain.accounts import actions
 from ..domain.people.reads import employee_id_of
 from ..domain.wording import storable, wording
@@ -46,6 +46,9 @@ class AccountMembershipType:
     store: strawberry.ID | None = strawberry.field(description="Id of the store; null: of the group 门店.")
     valid_from: datetime = strawberry.field(description="Since when 开始时间.")
     valid_to: datetime | None = strawberry.field(description="Until when; null: for good 结束时间.")
+    by_provider: bool = strawberry.field(
+        description="An identity provider gives it, anew at each sign-in; false: an administrator did 由身份提供方授予."
+    )
 
 
 @strawberry.type(name="Account", description="Somebody, or a program, that signs in 账号.")
@@ -111,6 +114,7 @@ def _account(context: Context, info: AccountInfo, memberships: Sequence[Membersh
                 store=strawberry.ID(ids.store_id(item.store_id)) if item.store_id else None,
                 valid_from=item.valid_from,
                 valid_to=item.valid_to,
+                by_provider=item.provider_id is not None,
             )
             for item in memberships
             if item.account_id == info.id
@@ -177,23 +181,25 @@ class GroupAccounts:
         ] = None,
     ) -> list[AccessTokenType]:
         context = context_of(info)
-        account = _own(context) if account_id is None else context.resolve_of_group(account_id, ACCOUNT)
+        account = own_account_id(context) if account_id is None else context.resolve_of_group(account_id, ACCOUNT)
         known = services(context)
         async with group_session(known.platform.engines, known.group, read_only=True) as session:
             if account != context.actor.account_id:
                 await find_info(session, context.actor, account)
             found = await list_tokens(session, context.actor, account)
-        names = ("label", "created_at", "expires_at", "revoked_at", "last_used_at")
-        return [
-            AccessTokenType(
-                id=strawberry.ID(context.id_of_group(TOKEN, item.id)),
-                **{name: getattr(item, name) for name in names},
-            )
-            for item in found
-        ]
+        return [token_type(context, item) for item in found]
 
 
-def _own(context: Context) -> UUID:
+def token_type(context: Context, item: TokenInfo) -> AccessTokenType:
+    """A token as the API shows it."""
+    names = ("label", "created_at", "expires_at", "revoked_at", "last_used_at")
+    return AccessTokenType(
+        id=strawberry.ID(context.id_of_group(TOKEN, item.id)), **{name: getattr(item, name) for name in names}
+    )
+
+
+def own_account_id(context: Context) -> UUID:
+    """The viewer's own account. Raises NotFound for a program."""
     if context.actor.account_id is None:
         raise NotFound("the viewer has no account")
     return context.actor.account_id
@@ -210,12 +216,20 @@ class CreateAccountInput:
     display_name: str = strawberry.field(description="Name to show, up to 200 characters 显示名.")
     email: str | None = strawberry.field(default=None, description="E-mail address 电子邮件.")
     language: str = strawberry.field(default="zh-CN", description="Language, zh-CN or en 语言.")
+    invite: bool = strawberry.field(
+        default=False, description="Send its person a link to choose a password; needs the e-mail address 邀请."
+    )
 
 
 async def _create(context: Context, given: Any) -> Done:
     async with group_work(context) as work:
         account_id = await actions.create_account(
-            work, name=given.name, display_name=given.display_name, email=given.email, language=given.language
+            work,
+            name=given.name,
+            display_name=given.display_name,
+            email=given.email,
+            language=given.language,
+            invite=given.invite,
         )
     return Done(values={"account": await _one(context, account_id)})
 
@@ -280,7 +294,7 @@ async def _end(context: Context, given: Any) -> Done:
 
 @strawberry.input(description="Which account.")
 class AccountInput:
-    """Input of disableAccount and enableAccount."""
+    """Input of disableAccount, enableAccount and removePassword."""
 
     id: strawberry.ID = strawberry.field(description="Id of the account 账号.")
 
@@ -314,6 +328,13 @@ async def _password(context: Context, given: Any) -> Done:
     return Done(values={"account": await _one(context, account_id)})
 
 
+async def _no_password(context: Context, given: Any) -> Done:
+    account_id = context.resolve_of_group(given.id, ACCOUNT)
+    async with group_work(context) as work:
+        await actions.remove_password(work, account_id)
+    return Done(values={"account": await _one(context, account_id)})
+
+
 @strawberry.input(description="A bearer token for an account.")
 class IssueTokenInput:
     """Input of issueToken."""
@@ -326,7 +347,9 @@ class IssueTokenInput:
 
 
 async def _issue(context: Context, given: Any) -> Done:
-    account_id = _own(context) if given.account_id is None else context.resolve_of_group(given.account_id, ACCOUNT)
+    account_id = (
+        own_account_id(context) if given.account_id is None else context.resolve_of_group(given.account_id, ACCOUNT)
+    )
     if not 1 <= given.days <= 366:
         raise Invalid("1 to 366 days", path=("days",))
     async with group_work(context) as work:
@@ -392,9 +415,16 @@ MUTATIONS = (
     ),
     Mutation(
         name="setPassword",
-        description="Give somebody else's account a password 重置密码. Needs accounts:account:manage.",
+        description="Give somebody else's account a password; sessions and tokens end 重置密码. Needs accounts:account:manage.",
         input=SetPasswordInput,
         run=_password,
+        values=_VALUES,
+    ),
+    Mutation(
+        name="removePassword",
+        description="Leave somebody else's account to the identity provider 取消密码. Needs accounts:account:manage.",
+        input=AccountInput,
+        run=_no_password,
         values=_VALUES,
     ),
     Mutation(

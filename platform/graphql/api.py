@@ -6,13 +6,18 @@ from functools import lru_cache
 from ..domain.entities import ENTITIES
 from . import (
     accounts,
+    audit,
     benchmark,
     care,
+    clients,
     complaints,
     customers,
+    directory,
     evaluation,
     interchange,
     jobs,
+    providers,
+    sessions,
     settings,
     surveys,
     templates,
@@ -25,7 +30,20 @@ from .schema import ApiSchema, Parts, build
 def _user_errors() -> Mapping[str, Saying]:
     """Codes of every feature. A code has one saying: what two features share stands in `errors.USER_ERRORS`."""
     found: dict[str, Saying] = {}
-    for feature in (accounts, care, complaints, customers, evaluation, settings, surveys, templates):
+    for feature in (
+        accounts,
+        care,
+        clients,
+        complaints,
+        customers,
+        directory,
+        evaluation,
+        providers,
+        sessions,
+        settings,
+        surveys,
+        templates,
+    ):
         twice = found.keys() & feature.USER_ERRORS.keys()
         if twice:
             raise ValueError(f"two features say {', '.join(sorted(twice))}")
@@ -41,21 +59,32 @@ def api_schema() -> ApiSchema:
         Parts(
             group=(
                 accounts.GroupAccounts,
+                audit.GroupAudit,
                 benchmark.GroupBenchmarks,
+                clients.GroupClients,
+                directory.GroupDirectory,
                 jobs.GroupJobs,
+                providers.GroupProviders,
+                sessions.GroupSessions,
                 settings.GroupSettings,
                 templates.GroupTemplates,
             ),
             store=(benchmark.StoreBenchmarks,),
+            viewer=(sessions.ViewerAccount,),
             mutations=(
                 *accounts.MUTATIONS,
+                *audit.MUTATIONS,
                 *benchmark.MUTATIONS,
                 *care.MUTATIONS,
+                *clients.MUTATIONS,
                 *complaints.MUTATIONS,
                 *customers.MUTATIONS,
+                *directory.MUTATIONS,
                 *evaluation.MUTATIONS,
                 *interchange.MUTATIONS,
                 *jobs.MUTATIONS,
+                *providers.MUTATIONS,
+                *sessions.MUTATIONS,
                 *settings.MUTATIONS,
                 *surveys.MUTATIONS,
                 *templates.MUTATIONS,

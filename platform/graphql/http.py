@@ -82,6 +82,8 @@ class Endpoint:
         except ForecourtError as error:
             code = code_of(error)
             headers = {"retry-after": str(int(error.retry_after) + 1)} if isinstance(error, Throttled) else {}
+            if code == "UNAUTHENTICATED":
+                headers["www-authenticate"] = _challenge(request)
             language = request.headers.get("accept-language", "")
             return _failed(_STATUS.get(code, 400), code, CATALOGUE[code].in_language(language), headers)
         answer = await run(
@@ -135,6 +137,12 @@ class Endpoint:
             for path in paths:
                 _place(operation.variables, path, file)
         return operation
+
+
+def _challenge(request: Request) -> str:
+    """RFC 6750 §3: why a token was refused is not said, and nothing to whom sent none."""
+    scheme = request.headers.get("authorization", "").partition(" ")[0]
+    return 'Bearer realm="forecourt"' + (', error="invalid_token"' if scheme.lower() == "bearer" else "")
 
 
 def _accepted(header: str) -> str:

@@ -129,7 +129,7 @@ def _stores_resolver(connection: type) -> Callable[..., Any]:
 class MembershipType:
     """What the viewer is, and where."""
 
-    role: str = strawberry.field(description="Code of the role, such as SALES_CONSULTANT 角色.")
+    role: str = strawberry.field(description="Code of the role, such as SALES_CONSULTANT; CLIENT: a program 角色.")
     store_code: str | None = strawberry.field(description="Code of the store; null: of the group 门店代码.")
 
 
@@ -141,13 +141,17 @@ class PermissionType:
     scope: str = strawberry.field(description="OWN, TEAM, DEPARTMENT, STORE or GROUP 范围.")
 
 
-@strawberry.type(name="Viewer", description="Who is asking 当前用户.")
-class ViewerType:
-    """The actor of the operation."""
+@strawberry.type
+class ViewerFields:
+    """Fields of Viewer, the actor of the operation."""
 
     @strawberry.field(description="Name 姓名.")  # type: ignore[untyped-decorator]
     def name(self, info: strawberry.Info) -> str:
         return context_of(info).actor.name
+
+    @strawberry.field(description="Key in the audit, such as client:fci_… for a program 审计标识.")  # type: ignore[untyped-decorator]
+    def key(self, info: strawberry.Info) -> str:
+        return context_of(info).actor.key
 
     @strawberry.field(description="Language of messages, zh-CN or en 语言.")  # type: ignore[untyped-decorator]
     def language(self, info: strawberry.Info) -> str:
@@ -176,7 +180,13 @@ class ViewerType:
         return [PermissionType(name=name, scope=scope.name) for name, scope in scopes.items() if scope is not None]
 
 
-def made_query(store: type, group: type, parts: Sequence[type]) -> type:
+def made_viewer(parts: Sequence[type]) -> type:
+    """The Viewer type, with what `parts` (mix-ins) add."""
+    cls = type("Viewer", (ViewerFields, *parts), {})
+    return strawberry.type(cls, name="Viewer", description="Who is asking 当前用户.")
+
+
+def made_query(store: type, group: type, viewer_type: type, parts: Sequence[type]) -> type:
     """The Query type, with what `parts` (mix-ins) add."""
 
     async def one_store(root: Any, info: Any, id: Any = None, code: Any = None) -> Any:  # noqa: A002
@@ -203,13 +213,13 @@ def made_query(store: type, group: type, parts: Sequence[type]) -> type:
         return await rows_by_id(context_of(info), raw, ids, raw.field_nodes)
 
     def viewer(root: Any, info: Any) -> Any:
-        return ViewerType()
+        return viewer_type()
 
     def whole_group(root: Any, info: Any) -> Any:
         return context_of(info).group
 
     an_id = argument(strawberry.ID, "A global id.")
-    _annotate(viewer, ViewerType)
+    _annotate(viewer, viewer_type)
     _annotate(whole_group, group)
     _annotate(node, maybe(NodeInterface), id=an_id)
     many = argument(list[strawberry.ID], f"Up to {_MOST_IDS} global ids.")

@@ -15,7 +15,7 @@ from .context import Context
 from .errors import Saying, formatted
 from .limits import MOST_TOKENS, Limits
 from .mutation import Mutation, Mutations
-from .roots import made_group, made_query, made_store
+from .roots import made_group, made_query, made_store, made_viewer
 from .scalars import SCALARS
 from .types import Types, read_value
 
@@ -37,6 +37,7 @@ class Parts:
     group: Sequence[type] = ()
     query: Sequence[type] = ()
     store: Sequence[type] = ()
+    viewer: Sequence[type] = ()
     mutations: Sequence[Mutation] = ()
     user_errors: Mapping[str, Saying] = dataclasses.field(default_factory=dict)
     #: further object types that nothing refers to by itself
@@ -51,7 +52,7 @@ def build(entities: Entities, parts: Parts | None = None) -> ApiSchema:
     group = made_group(store, parts.group)
     mutation = Mutations(types, parts.user_errors).type(parts.mutations) if parts.mutations else None
     made = ApiSchema(
-        query=made_query(store, group, parts.query),
+        query=made_query(store, group, made_viewer(parts.viewer), parts.query),
         mutation=mutation,
         types=[*types.objects.values(), *parts.types],
         extensions=[Limits],

@@ -182,7 +182,8 @@ class Selection:
             order=tuple(
                 Order(_order_field(entity, item["field"]), word(item.get("direction")) == "DESC")
                 for item in given.get("orderBy") or ()
-            ),
+            )
+            or tuple(Order(*key) for key in entity.order),
             page=page,
             total="totalCount" in picked,
             rows=bool(edges) or "pageInfo" in picked or "totalCount" not in picked,

@@ -27,6 +27,9 @@ TYPES: dict[Any, Any] = {
     list[Any]: JSONB(none_as_null=True),
 }
 
+#: Key of a table's ``info``: what the store's role may do with it, where that is not everything.
+RIGHTS = "rights"
+
 Id = Annotated[UUID, mapped_column(Uuid(), primary_key=True, default=new_id)]
 
 

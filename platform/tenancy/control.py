@@ -18,9 +18,13 @@ def one_of(column: str, *words: str) -> str:
 
 
 class DealerGroup(ControlTable):
-    """A dealer group 经销商集团: the paying customer."""
+    """A dealer group 经销商集团: the paying customer.
+
+    `second_factor` says whether people with a password must have a device for one-time codes as well.
+    """
 
     __tablename__ = "dealer_group"
+    __table_args__ = (CheckConstraint("second_factor in ('OPTIONAL', 'REQUIRED')", name="second_factor"),)
 
     id: Mapped[Id]
     code: Mapped[str] = mapped_column(unique=True)
@@ -28,6 +32,7 @@ class DealerGroup(ControlTable):
     currency: Mapped[str]
     time_zone: Mapped[str]
     key_version: Mapped[int] = mapped_column(server_default=text("1"))
+    second_factor: Mapped[str] = mapped_column(server_default="OPTIONAL")
     created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import MetaData, Table, create_mock_engine
 from sqlalchemy.schema import AddConstraint, CreateIndex, CreateTable, ForeignKeyConstraint, sort_tables_and_constraints
 
 from ..errors import Misconfigured
+from .base import RIGHTS
 from .names import TENANT_PLACEHOLDER, checked
 
 BASE = ""  # revision of what has no step yet
@@ -149,9 +150,8 @@ def store_script(metadata: MetaData) -> str:
         *_tables(metadata),
     ]
     for table in metadata.sorted_tables:
-        lines.append(
-            f"grant select, insert, update, delete on {TENANT_PLACEHOLDER}.{table.name} to {TENANT_PLACEHOLDER};"
-        )
+        rights = ", ".join(table.info.get(RIGHTS, ("select", "insert", "update", "delete")))
+        lines.append(f"grant {rights} on {TENANT_PLACEHOLDER}.{table.name} to {TENANT_PLACEHOLDER};")
     return "\n".join(lines) + "\n"
 
 

@@ -132,7 +132,13 @@ class Registry:
 
 REGISTRY = Registry()
 REGISTRY.declare(
-    Grants("dealer_group", tenant=("select",), group=("select",), control=("select",), group_column="id"),
+    Grants(
+        "dealer_group",
+        tenant=("select",),
+        group=("select", "update (second_factor)"),
+        control=("select",),
+        group_column="id",
+    ),
     Grants(
         "store",
         tenant=(

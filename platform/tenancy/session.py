@@ -248,6 +248,12 @@ async def find_group(session: AsyncSession, code: str) -> ResolvedGroup | None:
     return ResolvedGroup(row.id, row.code, row.name, row.time_zone, row.currency, row.key_version)
 
 
+async def all_groups(session: AsyncSession) -> list[ResolvedGroup]:
+    """Every group by its code, in a control session: for the operator's commands."""
+    rows = await session.scalars(select(DealerGroup).order_by(DealerGroup.code))
+    return [ResolvedGroup(row.id, row.code, row.name, row.time_zone, row.currency, row.key_version) for row in rows]
+
+
 async def resolve_store(session: AsyncSession, group_id: UUID, store_id: UUID) -> ResolvedStore:
     """A store by id within its group, in a control or group session.
 

@@ -1,20 +1,35 @@
 """What the composition hands to the staff pages. The doors are blind to one another, so GraphQL arrives as a callable."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
 from ..auth.actor import Actor
-from ..auth.web_sessions import OpenedSession, VerifiedSession
+from ..auth.steps import OpenedStep
+from ..auth.web_sessions import OpenedSession, SignInBy, VerifiedSession
+
+
+@dataclass(frozen=True, slots=True)
+class Onward:
+    """Where a browser goes on to: an address of an identity provider, and what the provider is called.
+
+    `state` comes back with the browser.
+    """
+
+    url: str
+    name: str
+    state: str = ""
 
 
 class WebDesk(Protocol):
     """Everything that a staff page needs from below and beside. Each method opens and ends its own transactions."""
 
-    async def sign_in(self, *, name: str, password: str, address: str) -> OpenedSession:
+    async def sign_in(self, *, name: str, password: str, by: SignInBy) -> OpenedSession | OpenedStep:
         """A new web session for whoever knows this password (`auth.sign_in.sign_in`, then `web_sessions.open_session`).
 
-        ``address`` is the network address of the client as the server knows it.
+        A step where a second factor is to come. ``by`` says which browser it is; its address is the client's as the
+        server knows it.
 
         Raises:
             Unauthenticated: name or password is wrong, never which.
@@ -24,6 +39,10 @@ class WebDesk(Protocol):
 
     async def sign_out(self, cookie: str) -> None:
         """End the session of this cookie value, if there is one."""
+        ...
+
+    async def leave(self, cookie: str, *, language: str) -> Onward | None:
+        """`sign_out`, and where to go on to when the session began at an identity provider that can end it there, too."""
         ...
 
     async def identify(self, cookie: str) -> tuple[Actor, VerifiedSession]:

@@ -1,56 +1,62 @@
 """Signing in and out, the language, and the way home."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.responses import Response
 
-from ..auth.web_sessions import ABSOLUTE, COOKIE
+from ..auth.oidc.relying_party import TRANSACTION
+from ..auth.steps import OpenedStep
+from ..auth.web_sessions import COOKIE, OpenedSession
 from ..errors import Invalid, NotFound, Throttled, Unauthenticated
 from . import language as languages
+from .cookies import with_session, with_step, with_value, without
 from .visit import Visit, safe_next, see_other
 
+#: What comes back from an identity provider with a browser that signed out there.
+LEFT = "__Host-forecourt-left"
 _YEAR = 365 * 24 * 3600
 
 
 async def show_sign_in(visit: Visit) -> Response:
     """The sign-in form."""
-    return _sign_in_form(visit, problem=None, name="", back=visit.request.query_params.get("next"))
+    return sign_in_form(visit, problem=None, name="", back=visit.request.query_params.get("next"))
 
 
 async def do_sign_in(visit: Visit) -> Response:
     """Check name and password; a fresh session every time, whatever cookie the browser brought (no fixation)."""
     fields = await visit.form()
     name, back = fields.get("name", ""), fields.get("next")
-    address = visit.request.client.host if visit.request.client else ""
     try:
-        opened = await visit.desk.sign_in(name=name, password=fields.get("password", ""), address=address)
+        opened = await visit.desk.sign_in(name=name, password=fields.get("password", ""), by=visit.browser)
     except Unauthenticated:
-        return _sign_in_form(visit, problem="wrong", name=name, back=back, status=401)
+        return sign_in_form(visit, problem="wrong", name=name, back=back, status=401)
     except Throttled as error:
-        response = _sign_in_form(visit, problem="throttled", name=name, back=back, status=429, wait=error.retry_after)
+        response = sign_in_form(visit, problem="throttled", name=name, back=back, status=429, wait=error.retry_after)
         response.headers["Retry-After"] = str(max(1, round(error.retry_after)))
         return response
     await _end_session(visit)
-    response = see_other(safe_next(back))
-    response.set_cookie(
-        COOKIE,
-        opened.cookie,
-        max_age=int(ABSOLUTE.total_seconds()),
-        path="/",
-        secure=True,
-        httponly=True,
-        samesite="lax",
-    )
-    return response
+    if isinstance(opened, OpenedStep):
+        page = "/sign-in/code" if opened.kind == "CODE" else "/sign-in/enrol"
+        return with_step(see_other(page, next=safe_next(back)), opened)
+    return with_session(see_other(safe_next(back)), opened)
+
+
+async def enter(visit: Visit, opened: OpenedSession, back: str) -> Response:
+    """Begin a session in this browser, end the one it had, and go where the person wanted to go."""
+    await _end_session(visit)
+    return with_session(see_other(safe_next(back)), opened)
 
 
 async def do_sign_out(visit: Visit) -> Response:
-    """End the session on the server and forget the cookie."""
+    """End the session on the server and forget the cookie; go on to the identity provider where the session began, if any."""
     await visit.form()
-    await _end_session(visit)
-    response = see_other("/sign-in", done="signed-out")
-    response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
-    return response
+    onward = await visit.desk.leave(visit.request.cookies.get(COOKIE, ""), language=visit.language)
+    if onward is None:
+        return without(see_other("/sign-in", done="signed-out"), COOKIE)
+    visit.session = None
+    response = visit.page("sso_onward.html", onward=onward, leaving=True)
+    return without(with_value(response, LEFT, onward.state, TRANSACTION), COOKIE)
 
 
 async def set_language(visit: Visit) -> Response:
@@ -105,9 +111,17 @@ async def _end_session(visit: Visit) -> None:
         await visit.desk.sign_out(cookie)
 
 
-def _sign_in_form(
-    visit: Visit, *, problem: str | None, name: str, back: str | None, status: int = 200, wait: float = 0
+def sign_in_form(
+    visit: Visit,
+    *,
+    problem: str | None,
+    name: str,
+    back: str | None,
+    status: int = 200,
+    wait: float = 0,
+    ways: Sequence[tuple[str, str]] = (),
 ) -> Response:
+    """The form; `ways` are addresses and names of identity providers that are offered beside it."""
     minutes = max(1, -(-int(wait) // 60))
     done = visit.request.query_params.get("done")
     return visit.page(
@@ -119,6 +133,7 @@ def _sign_in_form(
         minutes=minutes,
         seconds=max(1, round(wait)),
         done=done,
+        ways=ways,
     )
 
 

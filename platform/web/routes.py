@@ -28,20 +28,25 @@ class _Static(StaticFiles):
         return response
 
 
-def routes(desk: WebDesk) -> list[BaseRoute]:
-    """Every staff page, and the files they need."""
+def guarded(desk: WebDesk) -> list[Middleware]:
+    """What stands around every page: the forgery guard and the security headers (`guard.py`)."""
 
     async def refused(scope: Any, receive: Any, send: Any) -> None:
         request = Request(scope, receive)
         await error_page(visit_of(request, desk), Forbidden("sent from another site"))(scope, receive, send)
 
-    guarded = [Middleware(Guard, refused=refused)]
+    return [Middleware(Guard, refused=refused)]
+
+
+def routes(desk: WebDesk) -> list[BaseRoute]:
+    """Every staff page, and the files they need."""
+    middleware = guarded(desk)
 
     def staff(path: str, handler: Handler, method: str = "GET") -> Route:
-        return Route(path, staff_page(desk, handler), methods=[method], middleware=guarded)
+        return Route(path, staff_page(desk, handler), methods=[method], middleware=middleware)
 
     def everybody(path: str, handler: Handler, method: str = "GET") -> Route:
-        return Route(path, open_page(desk, handler), methods=[method], middleware=guarded)
+        return Route(path, open_page(desk, handler), methods=[method], middleware=middleware)
 
     store_month = "/stores/{code}/months/{month}"
     return [
@@ -62,7 +67,7 @@ def routes(desk: WebDesk) -> list[BaseRoute]:
         staff("/me", me.choose_month),
         staff("/me/{month}", me.show_month),
         staff("/me/{month}/appeals", me.appeal, "POST"),
-        Mount("/static", _Static(directory=str(files("forecourt.web") / "static")), middleware=guarded),
+        Mount("/static", _Static(directory=str(files("forecourt.web") / "static")), middleware=middleware),
     ]
 
 

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from ..auth.actor import Actor
-from ..auth.web_sessions import COOKIE, VerifiedSession
+from ..auth.web_sessions import COOKIE, SignInBy, VerifiedSession
 from ..errors import Fault, Forbidden, ForecourtError, NotFound, Throttled, Unauthenticated, Unavailable
 from ..telemetry import logger
 from . import language as languages
@@ -114,6 +114,12 @@ class Visit:
         figures = Figures(self.language, zone) if zone else Figures(self.language)
         text = render(template, self.language, visit=self, f=figures, **values)
         return HTMLResponse(text, status_code=status, headers={"Content-Language": self.language, "Vary": "Cookie"})
+
+    @property
+    def browser(self) -> SignInBy:
+        """What this request says of where it comes from."""
+        address = self.request.client.host if self.request.client else None
+        return SignInBy(address=address, user_agent=self.request.headers.get("user-agent"))
 
     @property
     def request_id(self) -> str:

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecourt.auth.throttle import FAMILIAR, FREE, PER_ADDRESS, PER_NAME, WINDOW, Pair, address_key, wait
+from forecourt.auth.throttle import (
+    FAMILIAR,
+    FREE,
+    PER_ADDRESS,
+    PER_NAME,
+    PER_NAME_A_DAY,
+    WINDOW,
+    Pair,
+    address_key,
+    wait,
+)
 from tests.auth.world import NOON
 
 counts = st.integers(0, 10_000)
@@ -43,6 +53,9 @@ def test_the_first_failures_are_free_and_old_ones_forgotten() -> None:
 def test_strangers_wait_when_an_address_or_a_name_is_under_attack() -> None:
     assert wait(Pair(), of_address=PER_ADDRESS, of_name=0, now=NOON) == WINDOW
     assert wait(Pair(), of_address=0, of_name=PER_NAME, now=NOON) == WINDOW
+    assert wait(Pair(), of_address=0, of_name=0, of_name_today=PER_NAME_A_DAY, now=NOON) == WINDOW
+    here_before = Pair(0, NOON, NOON - FAMILIAR / 2)
+    assert wait(here_before, of_address=0, of_name=0, of_name_today=PER_NAME_A_DAY, now=NOON) == timedelta(0)
     long_ago = Pair(0, NOON - FAMILIAR, NOON - FAMILIAR)
     assert wait(long_ago, of_address=0, of_name=PER_NAME, now=NOON) == WINDOW
 

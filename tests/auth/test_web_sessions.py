@@ -6,6 +6,7 @@ from forecourt.auth.identify import identify_session
 from forecourt.auth.web_sessions import (
     ABSOLUTE,
     COOKIE,
+    IDLE,
     open_session,
     revoke_session,
     revoke_sessions_of,
@@ -46,8 +47,8 @@ async def test_being_seen_puts_off_the_idle_end_but_not_the_absolute_one(world: 
     async with world.sessions() as session:
         opened = await open_session(session, account, clock=world.clock)
         start = world.clock.now()
-        while world.clock.now() + (ABSOLUTE / 8) < start + ABSOLUTE:
-            world.later(hours=1.5)
+        while world.clock.now() + IDLE * 0.9 < start + ABSOLUTE:
+            world.later(seconds=IDLE.total_seconds() * 0.9)
             await verify_session(session, opened.cookie, clock=world.clock)
         world.clock.at = start + ABSOLUTE
         with pytest.raises(Unauthenticated):
@@ -58,7 +59,7 @@ async def test_an_idle_session_ends(world: World) -> None:
     account = await world.account("li")
     async with world.sessions() as session:
         opened = await open_session(session, account, clock=world.clock)
-        world.later(hours=2)
+        world.later(seconds=IDLE.total_seconds())
         with pytest.raises(Unauthenticated):
             await verify_session(session, opened.cookie, clock=world.clock)
 

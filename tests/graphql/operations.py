@@ -78,17 +78,26 @@ def _call(**about: str) -> dict[str, Any]:
     return {"kind": "RECOVERY", "startedAt": "2026-09-01T00:00:00Z", "connected": True, **about}
 
 
+_CLIENTS = "accounts:client:manage"
+_NO_SCOPE = {"name": "x", "scopes": ["accounts:client:manage"]}
 _RULING = "surveys:response:rule"
-_MANAGE = "accounts:account:manage"
+_MANAGE, _PROVIDE = "accounts:account:manage", "accounts:provider:manage"
+_DIRECTORY = "accounts:directory:manage"
 _WHY = {"reason": "because"}
 
 MUTATIONS: Mapping[str, Needs] = {
     "acknowledgeComplaint": at_store("complaints:complaint:acknowledge", lambda s: {"id": s.row("Complaint")}),
+    "activateIdentityProvider": for_group(_PROVIDE, lambda s: {"id": s.own("IdentityProvider"), "expectedVersion": 99}),
+    "addDirectoryMapping": for_group(
+        _DIRECTORY, lambda s: {"value": "Managers", "role": "NO_ROLE", "storeId": s.store}
+    ),
+    "addEmailDomain": for_group(_PROVIDE, lambda s: {"providerId": s.own("IdentityProvider"), "domain": "no domain"}),
     "addMembership": for_group(
         _MANAGE, lambda s: {"accountId": s.own("Account"), "role": "NO_ROLE", "storeId": s.store}
     ),
     "approveRun": at_store("evaluation:run:approve", lambda s: {"id": s.row("EvaluationRun")}),
     "approveScheme": for_group("evaluation:scheme:approve", lambda s: {"id": s.own("Scheme")}),
+    "changeClient": for_group(_CLIENTS, lambda s: {"id": s.own("OAuthClient"), "storeIds": [s.store], **_NO_SCOPE}),
     "changeContact": at_store(
         "customers:contact:write",
         lambda s: {
@@ -112,12 +121,21 @@ MUTATIONS: Mapping[str, Needs] = {
     ),
     "closeMonth": for_group("evaluation:month:close", lambda _: {"month": "2099-01"}),
     "createAccount": for_group(_MANAGE, lambda _: {"name": "!", "displayName": "x"}),
+    "createClient": for_group(_CLIENTS, lambda s: {"storeIds": [s.store], **_NO_SCOPE}),
+    "createDirectoryConnection": for_group(_DIRECTORY, lambda _: {"label": " "}),
+    "createIdentityProvider": for_group(_PROVIDE, lambda _: {"code": "!", "name": "x", "issuer": "x", "clientId": "x"}),
     "decideAppeal": at_store(
         "evaluation:appeal:decide", lambda s: {"id": s.row("Appeal"), "uphold": True, "reason": " "}
     ),
     "disableAccount": for_group(_MANAGE, lambda s: {"id": s.own("Account")}),
+    "disableClient": for_group(_CLIENTS, lambda s: {"id": s.own("OAuthClient")}),
+    "disableIdentityProvider": for_group(_PROVIDE, lambda s: {"id": s.own("IdentityProvider")}),
     "draftSurveyTemplate": for_group("surveys:template:write", lambda _: {"body": {}}),
     "enableAccount": for_group(_MANAGE, lambda s: {"id": s.own("Account")}),
+    "enableClient": for_group(_CLIENTS, lambda s: {"id": s.own("OAuthClient")}),
+    "endOtherSessions": everybody(lambda _: {}),
+    "endSession": everybody(lambda s: {"id": s.own("WebSession")}),
+    "endSessionsOf": for_group("accounts:session:end", lambda s: {"accountId": s.own("Account")}),
     "endMembership": for_group(_MANAGE, lambda s: {"id": s.own("AccountMembership")}),
     "fileAppeal": at_store("evaluation:appeal:file", lambda s: {"entryId": s.row("LedgerEntry"), "text": " "}),
     "fileComplaint": at_store(
@@ -162,20 +180,35 @@ MUTATIONS: Mapping[str, Needs] = {
     "recordInterview": at_store(
         "surveys:interview:record", lambda s: {"invitationId": s.row("Invitation"), "answers": []}
     ),
+    "removeDirectoryMapping": for_group(_DIRECTORY, lambda s: {"id": s.own("DirectoryMapping")}),
+    "removeSecondFactor": for_group(_MANAGE, lambda s: {"accountId": s.own("Account"), "reason": " "}),
+    "removeEmailDomain": for_group(_PROVIDE, lambda s: {"id": s.own("EmailDomain")}),
+    "removePassword": for_group(_MANAGE, lambda s: {"id": s.own("Account")}),
     "replayDeadJobs": for_group("jobs:dead:replay", lambda _: {"ids": [str(new_id())]}),
+    "requireSecondFactor": for_group(_MANAGE, lambda _: {"required": False}),
     "retireSurveyTemplate": for_group("surveys:template:publish", lambda s: {"id": s.own("SurveyTemplate")}),
     "returnSurveyTemplate": for_group("surveys:template:publish", lambda s: {"id": s.own("SurveyTemplate")}),
     "revealContact": at_store("customers:contact:reveal", lambda s: {"id": s.row("ContactPoint"), **_WHY}),
+    "revokeClientTokens": for_group(_CLIENTS, lambda s: {"id": s.own("OAuthClient")}),
+    "revokeDirectoryConnection": for_group(_DIRECTORY, lambda s: {"id": s.own("DirectoryConnection")}),
     "revokeToken": everybody(lambda s: {"id": s.own("AccessToken")}),
+    "rotateClientSecret": for_group(_CLIENTS, lambda s: {"id": s.own("OAuthClient"), "overlapHours": 9999}),
     "ruleComplaintValidity": at_store(
         "complaints:validity:rule", lambda s: {"id": s.row("Complaint"), "verdict": "VALID", **_WHY}
     ),
+    "setClientKeys": for_group(_CLIENTS, lambda s: {"id": s.own("OAuthClient")}),
+    "sendPasswordLink": for_group(_MANAGE, lambda s: {"accountId": s.own("Account")}),
+    "setOwnLanguage": everybody(lambda _: {"language": "tlh"}),
+    "setIdentityProviderSecret": for_group(_PROVIDE, lambda s: {"id": s.own("IdentityProvider"), "clientSecret": " "}),
     "setPassword": for_group(_MANAGE, lambda s: {"id": s.own("Account"), "password": "x"}),
     "setSetting": for_group(
         "tenancy:setting:write",
         lambda s: {"key": "no.such.key", "value": 1, "validFrom": "2026-09-01", "storeId": s.store},
     ),
     "submitSurveyTemplate": for_group("surveys:template:write", lambda s: {"id": s.own("SurveyTemplate")}),
+    "verifyAudit": for_group("audit:chain:verify", lambda _: {"reason": " "}),
+    "testIdentityProvider": for_group(_PROVIDE, lambda s: {"id": s.own("IdentityProvider")}),
+    "updateIdentityProvider": for_group(_PROVIDE, lambda s: {"id": s.own("IdentityProvider"), "expectedVersion": 99}),
     "voidResponse": at_store(_RULING, lambda s: {"id": s.row("Response"), **_WHY}),
     "writeScheme": for_group("evaluation:scheme:write", lambda _: {"body": {}}),
 }
@@ -197,14 +230,23 @@ ROOT_FIELDS: Mapping[str, Needs] = {
 
 GROUP_FIELDS: Mapping[str, Needs] = {
     "accounts": reading(GROUP, "accounts:account:read"),
+    "auditEvents": reading(GROUP, "audit:event:read"),
+    "auditVerifications": reading(GROUP, "audit:event:read"),
     "benchmark": reading(GROUP, "benchmark:result:read", arguments='(month: "2026-09", kpi: "S01")'),
+    "clients": reading(GROUP, "accounts:account:read"),
     "code": OPEN,
     "currency": OPEN,
     "deadJobs": reading(GROUP, "jobs:dead:read"),
+    "directoryConnections": reading(GROUP, _DIRECTORY),
+    "directoryMappings": reading(GROUP, _DIRECTORY),
+    "identityProviders": reading(GROUP, "accounts:provider:read"),
     "months": reading(GROUP, "benchmark:result:read", "evaluation:month:close"),
     "name": OPEN,
     "schemes": reading(ANYWHERE, "evaluation:scheme:read"),
+    "secondFactor": OPEN,
+    "sessions": OPEN,
     "settings": reading(GROUP, "tenancy:setting:read"),
+    "signIns": OPEN,
     "stores": OPEN,
     "surveyTemplates": reading(ANYWHERE, "surveys:template:read"),
     "timeZone": OPEN,

@@ -6,8 +6,12 @@ from uuid import UUID
 from sqlalchemy import select
 
 from forecourt.auth.actor import Actor
+from forecourt.auth.oidc.providers import group_domains, group_providers
+from forecourt.auth.web_sessions import open_session
 from forecourt.domain.accounts import actions as accounts
+from forecourt.domain.accounts import directory_access, providers
 from forecourt.domain.care.model import Call, FollowUpTask
+from forecourt.domain.clients import actions as clients
 from forecourt.domain.complaints.model import Complaint
 from forecourt.domain.customers.model import ContactPoint
 from forecourt.domain.evaluation.model import Appeal, EvaluationRun, LedgerEntry, Scheme
@@ -16,9 +20,9 @@ from forecourt.domain.surveys.model import Invitation, Response
 from forecourt.domain.surveys.publishing import draft_template
 from forecourt.domain.surveys.seed_templates import SEEDS
 from forecourt.domain.surveys.templates import to_json
-from forecourt.domain.work import Platform, open_group_work
+from forecourt.domain.work import GroupWork, Platform, open_group_work
 from forecourt.tenancy.ids import new_id
-from forecourt.tenancy.session import ResolvedGroup
+from forecourt.tenancy.session import ResolvedGroup, control_session
 from tests.domain.desk import START, Desk
 
 
@@ -140,12 +144,43 @@ async def group_rows(platform: Platform, group: ResolvedGroup) -> dict[str, UUID
         account = await accounts.create_account(work, name=f"n{new_id().hex}", display_name="李雷")
         membership = await accounts.add_membership(work, account, role="HQ_ANALYST")
         token = await accounts.issue_token(work, account, label="test", lifetime=timedelta(days=1))
+        client = await clients.create_client(
+            work, name="测试", scopes=["sales:order:read"], stores=None, auth_method="client_secret_basic"
+        )
+        connection = await directory_access.create_connection(work, label="test", lifetime=timedelta(days=1))
+        mapping = await directory_access.add_mapping(
+            work, by="DISPLAY_NAME", value=f"m{new_id().hex}", role="HQ_ANALYST"
+        )
         scheme = select(Scheme.id).where(Scheme.group_id == group.id).limit(1)
+        provider, domain = await _provider(work)
         template = await draft_template(work, to_json(SEEDS[0]))
-        return {
-            "Account": account,
-            "AccountMembership": membership,
-            "AccessToken": token.id,
-            "Scheme": (await work.session.scalars(scheme)).one(),
-            "SurveyTemplate": template,
-        }
+        named = (await work.session.scalars(scheme)).one()
+    async with control_session(platform.engines) as session:
+        opened = await open_session(session, account, clock=platform.clock)
+    return {
+        "Account": account,
+        "AccountMembership": membership,
+        "AccessToken": token.id,
+        "EmailDomain": domain,
+        "IdentityProvider": provider,
+        "OAuthClient": client.id,
+        "DirectoryConnection": connection.id,
+        "DirectoryMapping": mapping,
+        "Scheme": named,
+        "SurveyTemplate": template,
+        "WebSession": opened.id,
+    }
+
+
+async def _provider(work: GroupWork) -> tuple[UUID, UUID]:
+    """A draft of a provider with a domain: the one that is there, because a group has a bounded number of them."""
+    known = [one for one in await group_providers(work.session, work.group.id) if one.code == "rows"]
+    if known:
+        provider = known[0].id
+    else:
+        provider = await providers.add_provider(
+            work, code="rows", name="Corp", issuer="https://login.invalid", client="x"
+        )
+    domains = await group_domains(work.session, work.group.id, provider)
+    domain = domains[0].id if domains else await providers.add_domain(work, provider, domain="rows.example")
+    return provider, domain

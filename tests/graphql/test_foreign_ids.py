@@ -34,7 +34,10 @@ COUNTING: Mapping[tuple[str, Path], Any] = {("replayDeadJobs", ("ids",)): {"coun
 
 #: (type, field, argument) → document; filters of lists are found by themselves.
 ARGUMENTS: Mapping[tuple[str, str, str], str] = {
+    ("Group", "secondFactor", "accountId"): "query($id: ID!) { group { secondFactor(accountId: $id) { required } } }",
+    ("Group", "sessions", "accountId"): "query($id: ID!) { group { sessions(accountId: $id) { id } } }",
     ("Group", "settings", "storeId"): "query($id: ID!) { group { settings(storeId: $id) { id } } }",
+    ("Group", "signIns", "accountId"): "query($id: ID!) { group { signIns(accountId: $id) { id } } }",
     ("Group", "tokens", "accountId"): "query($id: ID!) { group { tokens(accountId: $id) { id } } }",
     ("Query", "node", "id"): "query($id: ID!) { node(id: $id) { id } }",
     ("Query", "nodes", "ids"): "query($id: ID!) { nodes(ids: [$id]) { id } }",

@@ -1,14 +1,18 @@
 """The product's mutations once through the schema, on real rows: what they show, refuse and announce."""
 
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
 
+from forecourt.auth.history import record_sign_in
+from forecourt.auth.web_sessions import SignInBy, open_session
 from forecourt.domain.evaluation.seed_schemes import SEED_SCHEMES
 from forecourt.domain.surveys.actions import plan_purchase_survey
 from forecourt.domain.surveys.seed_templates import SEEDS
 from forecourt.domain.surveys.templates import to_json
 from forecourt.tenancy.ids import new_id
+from forecourt.tenancy.session import control_session
 from tests.conftest import World
 from tests.domain.desk import Desk, make_desk
 from tests.domain.surveys.test_answering import FORM
@@ -227,6 +231,63 @@ async def test_accounts_and_tokens(live_api: LiveApi, desk: Desk) -> None:
     assert ended["memberships"][0]["validTo"] is not None
     for verb, state in (("disableAccount", "DISABLED"), ("enableAccount", "ACTIVE")):
         assert (await live_api.mutate(admin, verb, of_account, shows))["account"]["state"] == state
+
+
+async def test_sessions_second_factors_and_password_links(live_api: LiveApi, desk: Desk) -> None:
+    admin = live_api.actor(("GROUP_ADMIN", None))
+    name = f"p{new_id().hex}"
+    given = {"name": name, "displayName": "韩梅梅", "invite": True}
+    assert await live_api.refused(admin, "createAccount", given) == ["NO_EMAIL"]
+    made = (await live_api.mutate(admin, "createAccount", given | {"email": f"{name}@example.com"}, "account { id }"))[
+        "account"
+    ]
+    of_account = {"accountId": made["id"]}
+    account = live_api.context(admin).resolve_of_group(made["id"], "Account")
+    async with control_session(live_api.platform.engines) as session:
+        by = SignInBy(address="203.0.113.7", user_agent="Mozilla/5.0 (iPhone) Safari/605")
+        opened = [await open_session(session, account, by=by, clock=live_api.clock) for _ in range(3)]
+        await record_sign_in(session, account, outcome="SUCCEEDED", by=by, clock=live_api.clock)
+    query = """query($id: ID) { group { sessions(accountId: $id) { id address current device { browser system } }
+                 signIns(accountId: $id) { outcome } secondFactor(accountId: $id) { since recoveryCodesLeft } } }"""
+    seen = (await live_api.data(admin, query, {"id": made["id"]}))["group"]
+    assert [item["device"] for item in seen["sessions"]] == [{"browser": "Safari", "system": "iPhone"}] * 3
+    assert seen["signIns"] == [{"outcome": "SUCCEEDED"}]
+    assert seen["secondFactor"] == {"since": None, "recoveryCodesLeft": 0}
+    first = seen["sessions"][0]["id"]
+    assert (await live_api.mutate(admin, "endSession", {"id": first}, "id"))["id"] == first
+    assert (await live_api.mutate(admin, "endSessionsOf", of_account, "count"))["count"] == 2
+    assert len(opened) == 3 and (await live_api.data(admin, query, {"id": made["id"]}))["group"]["sessions"] == []
+    removal = of_account | {"reason": "met in person"}
+    assert await live_api.refused(admin, "removeSecondFactor", removal) == ["NO_SECOND_FACTOR"]
+    assert await live_api.refused(admin, "removeSecondFactor", of_account | {"reason": " "}) == ["REASON_NEEDED"]
+    assert await live_api.refused(admin, "sendPasswordLink", of_account) == []
+    for required in (True, False):
+        answer = await live_api.mutate(admin, "requireSecondFactor", {"required": required}, "required")
+        assert answer["required"] is required
+        state = await live_api.data(admin, "{ group { secondFactor { required } } }")
+        assert state["group"]["secondFactor"]["required"] is required
+
+
+async def test_ones_own_account(live_api: LiveApi) -> None:
+    admin = live_api.actor(("GROUP_ADMIN", None))
+    given = {"name": f"p{new_id().hex}", "displayName": "韩梅梅"}
+    made = (await live_api.mutate(admin, "createAccount", given, "account { id }"))["account"]
+    account = live_api.context(admin).resolve_of_group(made["id"], "Account")
+    person = live_api.actor(("CS_AGENT", "a1"), account=account)
+    assert await live_api.refused(person, "setOwnLanguage", {"language": "tlh"}) == ["INVALID"]
+    assert await live_api.refused(person, "setOwnLanguage", {"language": "en"}) == []
+    query = (
+        "{ viewer { account { id language } sessions { id } signIns { id } tokens { id } secondFactor { required } } }"
+    )
+    seen = (await live_api.data(person, query))["viewer"]
+    assert seen["account"] == {"id": made["id"], "language": "en"}
+    assert (seen["sessions"], seen["signIns"], seen["tokens"]) == ([], [], [])
+    assert (await live_api.mutate(person, "endOtherSessions", {}, "count"))["count"] == 0
+    answer = await live_api.run(person, "{ viewer { signIns(first: 201) { id } } }")
+    assert answer["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+    program = replace(person, account_id=None)
+    answer = await live_api.run(program, "{ viewer { account { id } } }")
+    assert answer["errors"][0]["extensions"]["code"] == "NOT_FOUND"
 
 
 async def test_accounts_are_paged_by_name(live_api: LiveApi) -> None:

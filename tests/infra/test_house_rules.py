@@ -27,6 +27,10 @@ def test_project_keeps_its_rules() -> None:
         ("bench/x.py", "a = 1\n" * 501, "501 lines"),
         ("platform/x/__init__.py", '"""Doc."""\nimport os\n', "only a docstring"),
         ("platform/x/__init__.py", "", "only a docstring"),
+        ("platform/web/x.py", "import httpx2\n", "platform/outgoing.py alone"),
+        ("platform/web/x.py", "def f() -> None:\n    from urllib import request\n", "platform/outgoing.py alone"),
+        ("platform/auth/x.py", "import urllib.request as asking\n", "platform/outgoing.py alone"),
+        ("platform/auth/x.py", "from httpx2 import HTTPError\n", "platform/outgoing.py alone"),
         ("x.lock", "a==1 # https://mirror.example", "no address"),
     ],
 )
@@ -39,6 +43,9 @@ def test_planted_fault_is_found(name: str, text: str, said: str) -> None:
     [
         ("platform/x.py", "a = 1\n" * 500),
         ("platform/x/__init__.py", '"""A floor."""\n'),
+        ("platform/outgoing.py", "import httpx2\n"),
+        ("platform/x.py", "from urllib.parse import quote\nfrom starlette.requests import Request\n"),
+        ("tests/x.py", "import httpx2\n"),
         ("migrations/tenant/versions/0001_base.py", "a = 1\n" * 900),
         ("tests/data/x.csv", "/wo" + "rk/shop floor"),
         ("platform/x.py", "# below /ro" + "ot, say"),

@@ -11,9 +11,10 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from forecourt.auth.actor import Actor, Membership
-from forecourt.auth.web_sessions import OpenedSession, VerifiedSession
+from forecourt.auth.web_sessions import OpenedSession, SignInBy, VerifiedSession
 from forecourt.domain.benchmark.rules import Benchmark, Missing, StoreCount, benchmark, published
 from forecourt.errors import Throttled, Unauthenticated
+from forecourt.web.desk import Onward
 
 SPACE = UUID("018f0000-0000-7000-8000-000000000000")
 GROUP = uuid5(SPACE, "group")
@@ -169,6 +170,7 @@ class FakeDesk:
         self.accounts = accounts()
         self.sessions: dict[str, tuple[Actor, VerifiedSession]] = {}
         self.failures = 0
+        self.onward: Onward | None = None
         #: month states; tests change these
         self.close_state = "DONE"
         self.provisional = False
@@ -178,7 +180,7 @@ class FakeDesk:
         self.gaps: list[str] = []
         self.asked: list[tuple[str, Mapping[str, Any], str]] = []
 
-    async def sign_in(self, *, name: str, password: str, address: str) -> OpenedSession:
+    async def sign_in(self, *, name: str, password: str, by: SignInBy) -> OpenedSession:
         """See `WebDesk`."""
         if self.failures >= 5:
             raise Throttled("too many failed sign-ins", retry_after=240)
@@ -193,6 +195,11 @@ class FakeDesk:
     async def sign_out(self, cookie: str) -> None:
         """See `WebDesk`."""
         self.sessions.pop(cookie, None)
+
+    async def leave(self, cookie: str, *, language: str) -> Onward | None:
+        """See `WebDesk`."""
+        await self.sign_out(cookie)
+        return self.onward
 
     async def identify(self, cookie: str) -> tuple[Actor, VerifiedSession]:
         """See `WebDesk`."""

@@ -8,12 +8,19 @@ import pytest
 from babel.messages.extract import extract_from_dir
 from jinja2 import Environment, nodes
 
+from forecourt.auth.local_model import OUTCOMES
+from forecourt.auth.model import SIGN_IN_METHODS
+from forecourt.auth.oidc.findings import Severity
+from forecourt.auth.oidc.mapping import CLAIMS
+from forecourt.auth.oidc.model import PROVIDER_STATES
 from forecourt.auth.roles import ROLES
 from forecourt.domain.benchmark.funnel import Verdict
 from forecourt.domain.evaluation.kpi_catalogue import KPIS
 from forecourt.domain.evaluation.model import ENTRY_STATES, RUN_STATES
+from forecourt.web.identity import FIELDS as IDENTITY_FIELDS
 from forecourt.web.language import LANGUAGES, choose_language, load_catalogue
 from forecourt.web.render import render
+from forecourt.web.sso import KINDS
 from forecourt.web.stores import KPI_GROUPS
 
 WEB = Path(__file__).parent.parent.parent / "platform" / "web"
@@ -38,8 +45,17 @@ FAMILIES = {
     "category": ["SATISFACTION", "REPAIR_EFFICIENCY", "PARTS", "SERVICE_EFFICIENCY", "REVENUE"],
     "scheme": ["SALES-24H", "SALES-2H"],
     "standing": ["FIRST_QUARTER", "LAST_QUARTER"],
-    "done": ["approved", "published", "decided", "appealed"],
+    "method": list(SIGN_IN_METHODS),
+    "outcome": list(OUTCOMES),
+    "done": [
+        *("approved", "published", "decided", "appealed"),
+        *("language", "password", "session-ended", "sessions-ended", "token-ended", "factor-removed"),
+        "provider-made",
+        *(f"provider-{wish}" for wish in ("save", "secret", "activate", "disable", "add-domain", "remove-domain")),
+    ],
     "refusal": [
+        *("DIFFERENT", "WEAK_PASSWORD", "SAME_PASSWORD", "WRONG_PASSWORD", "WRONG_CODE"),
+        *("NO_SECOND_FACTOR", "SECOND_FACTOR_REQUIRED"),
         "STALE_VERSION",
         "WRONG_STATE",
         "PROVISIONAL",
@@ -48,6 +64,13 @@ FAMILIES = {
         "EMPTY_TEXT",
         "ALREADY_APPEALED",
     ],
+    "claim": list(CLAIMS),
+    "identityfield": list(IDENTITY_FIELDS),
+    "identityhint": list(IDENTITY_FIELDS),
+    "provider": list(PROVIDER_STATES),
+    "severity": [item.value for item in Severity],
+    "ssoproblem": list(KINDS),
+    "ssoadvice": list(KINDS),
     "problem": ["not-found", "forbidden", "throttled", "unavailable", "failed"],
     "advice": ["not-found", "forbidden", "throttled", "unavailable", "failed"],
 }

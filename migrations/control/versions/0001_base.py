@@ -53,8 +53,10 @@ CREATE TABLE control.dealer_group (
     currency TEXT NOT NULL,
     time_zone TEXT NOT NULL,
     key_version INTEGER DEFAULT 1 NOT NULL,
+    second_factor TEXT DEFAULT 'OPTIONAL' NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     CONSTRAINT pk_dealer_group PRIMARY KEY (id),
+    CONSTRAINT ck_dealer_group_second_factor CHECK (second_factor in ('OPTIONAL', 'REQUIRED')),
     CONSTRAINT uq_dealer_group_code UNIQUE (code)
 );
 CREATE TABLE control.inbox (
@@ -150,6 +152,7 @@ CREATE TABLE control.account (
     display_name TEXT NOT NULL,
     email TEXT,
     password_hash TEXT,
+    has_password BOOLEAN GENERATED ALWAYS AS (password_hash is not null) STORED NOT NULL,
     state TEXT DEFAULT 'ACTIVE' NOT NULL,
     language TEXT DEFAULT 'zh-CN' NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
@@ -162,6 +165,7 @@ CREATE TABLE control.account (
     CONSTRAINT ck_account_language CHECK (language in ('en', 'zh-CN')),
     CONSTRAINT fk_account_group_id FOREIGN KEY(group_id) REFERENCES control.dealer_group (id)
 );
+CREATE INDEX ix_account_email ON control.account (lower(email));
 CREATE INDEX ix_account_group_id ON control.account (group_id);
 CREATE TABLE control.group_import (
     id UUID NOT NULL,
@@ -185,12 +189,17 @@ CREATE TABLE control.identity_provider (
     issuer TEXT NOT NULL,
     client_id TEXT NOT NULL,
     client_secret_enc BYTEA,
+    has_secret BOOLEAN GENERATED ALWAYS AS (client_secret_enc is not null) STORED NOT NULL,
     scopes TEXT[] NOT NULL,
     claim_names JSONB NOT NULL,
     role_rules JSONB NOT NULL,
     creates_accounts BOOLEAN DEFAULT false NOT NULL,
     state TEXT DEFAULT 'DRAFT' NOT NULL,
     version INTEGER DEFAULT 1 NOT NULL,
+    proposal JSONB,
+    changed_by TEXT NOT NULL,
+    activated_by TEXT,
+    activated_at TIMESTAMP WITH TIME ZONE,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
     updated_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT pk_identity_provider PRIMARY KEY (id),
@@ -294,6 +303,26 @@ CREATE TABLE control.access_token (
 );
 CREATE INDEX ix_access_token_account_id ON control.access_token (account_id);
 CREATE INDEX ix_access_token_group_id ON control.access_token (group_id);
+CREATE TABLE control.account_letter (
+    id UUID NOT NULL,
+    account_id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    kind TEXT NOT NULL,
+    token_hash BYTEA,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    expires_at TIMESTAMP WITH TIME ZONE,
+    ended_at TIMESTAMP WITH TIME ZONE,
+    sent_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_account_letter PRIMARY KEY (id),
+    CONSTRAINT fk_account_letter_account_id_group_id FOREIGN KEY(account_id, group_id) REFERENCES control.account (id, group_id),
+    CONSTRAINT ck_account_letter_kind CHECK (kind in ('INVITATION', 'RESET', 'CODES_GUESSED', 'FACTOR_ADDED', 'FACTOR_REMOVED', 'PASSWORD_CHANGED', 'PROVIDER_ONLY', 'RECOVERY_CODES_MADE', 'RECOVERY_CODE_USED')),
+    CONSTRAINT ck_account_letter_token_hash CHECK ((kind in ('INVITATION', 'RESET')) = (token_hash is not null)),
+    CONSTRAINT ck_account_letter_expires_at CHECK ((token_hash is null) = (expires_at is null)),
+    CONSTRAINT uq_account_letter_token_hash UNIQUE (token_hash)
+);
+CREATE INDEX ix_account_letter_account_id ON control.account_letter (account_id, created_at);
+CREATE INDEX ix_account_letter_created_at ON control.account_letter (created_at);
+CREATE INDEX ix_account_letter_group_id ON control.account_letter (group_id);
 CREATE TABLE control.benchmark_run (
     id UUID NOT NULL,
     group_id UUID NOT NULL,
@@ -372,18 +401,85 @@ CREATE TABLE control.membership (
     store_id UUID,
     role TEXT NOT NULL,
     employee_id UUID,
+    provider_id UUID,
     valid_from TIMESTAMP WITH TIME ZONE NOT NULL,
     valid_to TIMESTAMP WITH TIME ZONE,
     CONSTRAINT pk_membership PRIMARY KEY (id),
     CONSTRAINT fk_membership_account_id_group_id FOREIGN KEY(account_id, group_id) REFERENCES control.account (id, group_id),
+    CONSTRAINT fk_membership_provider_id_group_id FOREIGN KEY(provider_id, group_id) REFERENCES control.identity_provider (id, group_id),
     CONSTRAINT ck_membership_period CHECK (valid_to is null or valid_to >= valid_from),
     CONSTRAINT ck_membership_employee CHECK (employee_id is null or store_id is not null),
     CONSTRAINT fk_membership_store_id FOREIGN KEY(store_id) REFERENCES control.store (id)
 );
 CREATE INDEX ix_membership_account_id ON control.membership (account_id);
 CREATE INDEX ix_membership_group_id ON control.membership (group_id);
+CREATE INDEX ix_membership_provider_id ON control.membership (provider_id);
 CREATE INDEX ix_membership_store_id ON control.membership (store_id);
-CREATE UNIQUE INDEX uq_membership_open ON control.membership (account_id, role, store_id) NULLS NOT DISTINCT WHERE valid_to is null;
+CREATE UNIQUE INDEX uq_membership_open ON control.membership (account_id, role, store_id, provider_id) NULLS NOT DISTINCT WHERE valid_to is null;
+CREATE TABLE control.recovery_code (
+    id UUID NOT NULL,
+    account_id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    code_hash BYTEA NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    used_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_recovery_code PRIMARY KEY (id),
+    CONSTRAINT fk_recovery_code_account_id_group_id FOREIGN KEY(account_id, group_id) REFERENCES control.account (id, group_id),
+    CONSTRAINT ck_recovery_code_code_hash CHECK (length(code_hash) = 32),
+    CONSTRAINT uq_recovery_code_code_hash UNIQUE (code_hash)
+);
+CREATE INDEX ix_recovery_code_account_id ON control.recovery_code (account_id);
+CREATE INDEX ix_recovery_code_group_id ON control.recovery_code (group_id);
+CREATE TABLE control.second_factor (
+    id UUID NOT NULL,
+    account_id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    seed_enc BYTEA NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    confirmed_at TIMESTAMP WITH TIME ZONE,
+    last_step INTEGER DEFAULT 0 NOT NULL,
+    CONSTRAINT pk_second_factor PRIMARY KEY (id),
+    CONSTRAINT fk_second_factor_account_id_group_id FOREIGN KEY(account_id, group_id) REFERENCES control.account (id, group_id)
+);
+CREATE INDEX ix_second_factor_group_id ON control.second_factor (group_id);
+CREATE UNIQUE INDEX uq_second_factor_confirmed ON control.second_factor (account_id) WHERE confirmed_at is not null;
+CREATE UNIQUE INDEX uq_second_factor_pending ON control.second_factor (account_id) WHERE confirmed_at is null;
+CREATE TABLE control.sign_in_event (
+    id UUID NOT NULL,
+    account_id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    method TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    address TEXT,
+    user_agent TEXT,
+    provider_id UUID,
+    CONSTRAINT pk_sign_in_event PRIMARY KEY (id),
+    CONSTRAINT fk_sign_in_event_account_id_group_id FOREIGN KEY(account_id, group_id) REFERENCES control.account (id, group_id),
+    CONSTRAINT ck_sign_in_event_method CHECK (method in ('PASSWORD', 'PASSWORD_AND_CODE', 'PROVIDER')),
+    CONSTRAINT ck_sign_in_event_outcome CHECK (outcome in ('SUCCEEDED', 'CODE_ASKED', 'WRONG_PASSWORD', 'WRONG_CODE', 'THROTTLED', 'REFUSED'))
+);
+CREATE INDEX ix_sign_in_event_account_id ON control.sign_in_event (account_id, at);
+CREATE INDEX ix_sign_in_event_at ON control.sign_in_event (at);
+CREATE INDEX ix_sign_in_event_group_id ON control.sign_in_event (group_id);
+CREATE TABLE control.sign_in_step (
+    id UUID NOT NULL,
+    account_id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    kind TEXT NOT NULL,
+    secret_hash BYTEA NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    tries INTEGER DEFAULT 0 NOT NULL,
+    address TEXT,
+    user_agent TEXT,
+    CONSTRAINT pk_sign_in_step PRIMARY KEY (id),
+    CONSTRAINT fk_sign_in_step_account_id_group_id FOREIGN KEY(account_id, group_id) REFERENCES control.account (id, group_id),
+    CONSTRAINT ck_sign_in_step_secret_hash CHECK (length(secret_hash) = 32),
+    CONSTRAINT ck_sign_in_step_kind CHECK (kind in ('CODE', 'ENROL')),
+    CONSTRAINT uq_sign_in_step_secret_hash UNIQUE (secret_hash)
+);
+CREATE INDEX ix_sign_in_step_expires_at ON control.sign_in_step (expires_at);
 CREATE TABLE control.store_close (
     id UUID NOT NULL,
     group_id UUID NOT NULL,
@@ -429,6 +525,7 @@ CREATE TABLE control.web_session (
     idle_expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
     absolute_expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
     revoked_at TIMESTAMP WITH TIME ZONE,
+    proved_at TIMESTAMP WITH TIME ZONE NOT NULL,
     method TEXT DEFAULT 'PASSWORD' NOT NULL,
     address TEXT,
     user_agent TEXT,
@@ -511,9 +608,9 @@ drop policy if exists update_by_control on control.access_token;
 create policy update_by_control on control.access_token for update to forecourt_control using (true) with check (true);
 alter table control.account enable row level security;
 revoke all on control.account from public, forecourt_tenant, forecourt_group, forecourt_control;
-grant select (id, group_id, name, display_name, email, state, language, created_at, last_sign_in_at) on control.account to forecourt_group;
+grant select (id, group_id, name, display_name, email, has_password, state, language, created_at, last_sign_in_at) on control.account to forecourt_group;
 grant insert on control.account to forecourt_group;
-grant update (name, display_name, email, password_hash, state, language) on control.account to forecourt_group;
+grant update (name, display_name, email, password_hash, state, language, last_sign_in_at) on control.account to forecourt_group;
 grant select on control.account to forecourt_control;
 grant update (password_hash, last_sign_in_at) on control.account to forecourt_control;
 drop policy if exists select_by_group on control.account;
@@ -526,6 +623,26 @@ drop policy if exists select_by_control on control.account;
 create policy select_by_control on control.account for select to forecourt_control using (true);
 drop policy if exists update_by_control on control.account;
 create policy update_by_control on control.account for update to forecourt_control using (true) with check (true);
+alter table control.account_letter enable row level security;
+revoke all on control.account_letter from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select (id, account_id, group_id, kind, created_at, expires_at, ended_at, sent_at) on control.account_letter to forecourt_group;
+grant insert on control.account_letter to forecourt_group;
+grant update (ended_at, sent_at) on control.account_letter to forecourt_group;
+grant delete on control.account_letter to forecourt_group;
+grant select on control.account_letter to forecourt_control;
+grant update (ended_at) on control.account_letter to forecourt_control;
+drop policy if exists select_by_group on control.account_letter;
+create policy select_by_group on control.account_letter for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.account_letter;
+create policy insert_by_group on control.account_letter for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists update_by_group on control.account_letter;
+create policy update_by_group on control.account_letter for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists delete_by_group on control.account_letter;
+create policy delete_by_group on control.account_letter for delete to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists select_by_control on control.account_letter;
+create policy select_by_control on control.account_letter for select to forecourt_control using (true);
+drop policy if exists update_by_control on control.account_letter;
+create policy update_by_control on control.account_letter for update to forecourt_control using (true) with check (true);
 alter table control.audit_event enable row level security;
 revoke all on control.audit_event from public, forecourt_tenant, forecourt_group, forecourt_control;
 grant select on control.audit_event to forecourt_group;
@@ -588,11 +705,14 @@ alter table control.dealer_group enable row level security;
 revoke all on control.dealer_group from public, forecourt_tenant, forecourt_group, forecourt_control;
 grant select on control.dealer_group to forecourt_tenant;
 grant select on control.dealer_group to forecourt_group;
+grant update (second_factor) on control.dealer_group to forecourt_group;
 grant select on control.dealer_group to forecourt_control;
 drop policy if exists select_by_tenant on control.dealer_group;
 create policy select_by_tenant on control.dealer_group for select to forecourt_tenant using (id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
 drop policy if exists select_by_group on control.dealer_group;
 create policy select_by_group on control.dealer_group for select to forecourt_group using (id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists update_by_group on control.dealer_group;
+create policy update_by_group on control.dealer_group for update to forecourt_group using (id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
 drop policy if exists select_by_control on control.dealer_group;
 create policy select_by_control on control.dealer_group for select to forecourt_control using (true);
 alter table control.email_domain enable row level security;
@@ -639,9 +759,9 @@ drop policy if exists insert_by_group on control.group_import;
 create policy insert_by_group on control.group_import for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
 alter table control.identity_provider enable row level security;
 revoke all on control.identity_provider from public, forecourt_tenant, forecourt_group, forecourt_control;
-grant select (id, group_id, code, name, issuer, client_id, scopes, claim_names, role_rules, creates_accounts, state, version, created_at, updated_at) on control.identity_provider to forecourt_group;
+grant select (id, group_id, code, name, issuer, client_id, scopes, claim_names, role_rules, creates_accounts, state, version, proposal, changed_by, activated_by, activated_at, created_at, updated_at, has_secret) on control.identity_provider to forecourt_group;
 grant insert on control.identity_provider to forecourt_group;
-grant update (name, issuer, client_id, client_secret_enc, scopes, claim_names, role_rules, creates_accounts, state, version, updated_at) on control.identity_provider to forecourt_group;
+grant update (name, issuer, client_id, client_secret_enc, scopes, claim_names, role_rules, creates_accounts, state, version, proposal, changed_by, activated_by, activated_at, updated_at) on control.identity_provider to forecourt_group;
 grant select on control.identity_provider to forecourt_control;
 drop policy if exists select_by_group on control.identity_provider;
 create policy select_by_group on control.identity_provider for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
@@ -712,6 +832,23 @@ drop policy if exists insert_by_group on control.month_close;
 create policy insert_by_group on control.month_close for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
 drop policy if exists update_by_group on control.month_close;
 create policy update_by_group on control.month_close for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+alter table control.recovery_code enable row level security;
+revoke all on control.recovery_code from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select (id, account_id, group_id, created_at, used_at) on control.recovery_code to forecourt_group;
+grant insert on control.recovery_code to forecourt_group;
+grant delete on control.recovery_code to forecourt_group;
+grant select on control.recovery_code to forecourt_control;
+grant update (used_at) on control.recovery_code to forecourt_control;
+drop policy if exists select_by_group on control.recovery_code;
+create policy select_by_group on control.recovery_code for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.recovery_code;
+create policy insert_by_group on control.recovery_code for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists delete_by_group on control.recovery_code;
+create policy delete_by_group on control.recovery_code for delete to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists select_by_control on control.recovery_code;
+create policy select_by_control on control.recovery_code for select to forecourt_control using (true);
+drop policy if exists update_by_control on control.recovery_code;
+create policy update_by_control on control.recovery_code for update to forecourt_control using (true) with check (true);
 alter table control.schema_revision enable row level security;
 revoke all on control.schema_revision from public, forecourt_tenant, forecourt_group, forecourt_control;
 grant select on control.schema_revision to forecourt_control;
@@ -731,6 +868,26 @@ drop policy if exists insert_by_group on control.scheme;
 create policy insert_by_group on control.scheme for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
 drop policy if exists update_by_group on control.scheme;
 create policy update_by_group on control.scheme for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+alter table control.second_factor enable row level security;
+revoke all on control.second_factor from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select (id, account_id, group_id, created_at, confirmed_at) on control.second_factor to forecourt_group;
+grant insert on control.second_factor to forecourt_group;
+grant update (confirmed_at, last_step) on control.second_factor to forecourt_group;
+grant delete on control.second_factor to forecourt_group;
+grant select on control.second_factor to forecourt_control;
+grant update (last_step) on control.second_factor to forecourt_control;
+drop policy if exists select_by_group on control.second_factor;
+create policy select_by_group on control.second_factor for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.second_factor;
+create policy insert_by_group on control.second_factor for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists update_by_group on control.second_factor;
+create policy update_by_group on control.second_factor for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists delete_by_group on control.second_factor;
+create policy delete_by_group on control.second_factor for delete to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists select_by_control on control.second_factor;
+create policy select_by_control on control.second_factor for select to forecourt_control using (true);
+drop policy if exists update_by_control on control.second_factor;
+create policy update_by_control on control.second_factor for update to forecourt_control using (true) with check (true);
 alter table control.seen_token_id enable row level security;
 revoke all on control.seen_token_id from public, forecourt_tenant, forecourt_group, forecourt_control;
 grant select on control.seen_token_id to forecourt_control;
@@ -756,6 +913,46 @@ drop policy if exists update_by_control on control.sign_in_attempt;
 create policy update_by_control on control.sign_in_attempt for update to forecourt_control using (true) with check (true);
 drop policy if exists delete_by_control on control.sign_in_attempt;
 create policy delete_by_control on control.sign_in_attempt for delete to forecourt_control using (true);
+alter table control.sign_in_event enable row level security;
+revoke all on control.sign_in_event from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.sign_in_event to forecourt_group;
+grant insert on control.sign_in_event to forecourt_group;
+grant delete on control.sign_in_event to forecourt_group;
+grant select on control.sign_in_event to forecourt_control;
+grant insert on control.sign_in_event to forecourt_control;
+grant delete on control.sign_in_event to forecourt_control;
+drop policy if exists select_by_group on control.sign_in_event;
+create policy select_by_group on control.sign_in_event for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.sign_in_event;
+create policy insert_by_group on control.sign_in_event for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists delete_by_group on control.sign_in_event;
+create policy delete_by_group on control.sign_in_event for delete to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists select_by_control on control.sign_in_event;
+create policy select_by_control on control.sign_in_event for select to forecourt_control using (true);
+drop policy if exists insert_by_control on control.sign_in_event;
+create policy insert_by_control on control.sign_in_event for insert to forecourt_control with check (true);
+drop policy if exists delete_by_control on control.sign_in_event;
+create policy delete_by_control on control.sign_in_event for delete to forecourt_control using (true);
+alter table control.sign_in_step enable row level security;
+revoke all on control.sign_in_step from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select (id, account_id, group_id) on control.sign_in_step to forecourt_group;
+grant delete on control.sign_in_step to forecourt_group;
+grant select on control.sign_in_step to forecourt_control;
+grant insert on control.sign_in_step to forecourt_control;
+grant update on control.sign_in_step to forecourt_control;
+grant delete on control.sign_in_step to forecourt_control;
+drop policy if exists select_by_group on control.sign_in_step;
+create policy select_by_group on control.sign_in_step for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists delete_by_group on control.sign_in_step;
+create policy delete_by_group on control.sign_in_step for delete to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists select_by_control on control.sign_in_step;
+create policy select_by_control on control.sign_in_step for select to forecourt_control using (true);
+drop policy if exists insert_by_control on control.sign_in_step;
+create policy insert_by_control on control.sign_in_step for insert to forecourt_control with check (true);
+drop policy if exists update_by_control on control.sign_in_step;
+create policy update_by_control on control.sign_in_step for update to forecourt_control using (true) with check (true);
+drop policy if exists delete_by_control on control.sign_in_step;
+create policy delete_by_control on control.sign_in_step for delete to forecourt_control using (true);
 alter table control.store enable row level security;
 revoke all on control.store from public, forecourt_tenant, forecourt_group, forecourt_control;
 grant select (id, group_id, code, name, brand, region, grade, city_tier, opened_on, time_zone, status, state, public_id) on control.store to forecourt_tenant;
@@ -808,11 +1005,12 @@ drop policy if exists update_by_group on control.survey_template;
 create policy update_by_group on control.survey_template for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
 alter table control.web_session enable row level security;
 revoke all on control.web_session from public, forecourt_tenant, forecourt_group, forecourt_control;
-grant select (account_id, group_id, revoked_at) on control.web_session to forecourt_group;
+grant select (id, account_id, group_id, created_at, last_seen_at, idle_expires_at, absolute_expires_at, revoked_at, method, address, user_agent, provider_id) on control.web_session to forecourt_group;
 grant update (revoked_at) on control.web_session to forecourt_group;
 grant select on control.web_session to forecourt_control;
 grant insert on control.web_session to forecourt_control;
 grant update on control.web_session to forecourt_control;
+grant delete on control.web_session to forecourt_control;
 drop policy if exists select_by_group on control.web_session;
 create policy select_by_group on control.web_session for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
 drop policy if exists update_by_group on control.web_session;
@@ -823,4 +1021,6 @@ drop policy if exists insert_by_control on control.web_session;
 create policy insert_by_control on control.web_session for insert to forecourt_control with check (true);
 drop policy if exists update_by_control on control.web_session;
 create policy update_by_control on control.web_session for update to forecourt_control using (true) with check (true);
+drop policy if exists delete_by_control on control.web_session;
+create policy delete_by_control on control.web_session for delete to forecourt_control using (true);
 """

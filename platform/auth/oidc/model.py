@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     CheckConstraint,
+    Computed,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -27,8 +28,12 @@ class IdentityProvider(ControlTable):
     """A group's identity provider 身份提供方. `code` names it within the group, such as ``corp``.
 
     `client_secret_enc` is sealed for the row. `claim_names` says under which claim the provider gives what
-    (``{"email": "email", "name": "name", "roles": "groups", "employee_no": "employee_no", "stores": "stores"}``);
-    `role_rules` turn values of the roles claim into memberships. `version` counts changes: caches are kept per version.
+    (``{"email": "email", "name": "name", "roles": "groups", "employee_no": "employee_no"}``);
+    `role_rules` turn values of claims into memberships (`mapping`). `version` counts changes: caches are kept per version.
+
+    `issuer` and `client_id` say whose subjects the provider's people are, so they never change after the first activation.
+    What may change waits in `proposal`, while sign-in goes on with what is active, until somebody other than `changed_by`
+    activates it (docs/decisions/0018-provider-accounts.md).
     """
 
     __tablename__ = "identity_provider"
@@ -46,6 +51,7 @@ class IdentityProvider(ControlTable):
     issuer: Mapped[str]
     client_id: Mapped[str]
     client_secret_enc: Mapped[bytes | None] = mapped_column(LargeBinary)
+    has_secret: Mapped[bool] = mapped_column(Computed("client_secret_enc is not null", persisted=True))
     scopes: Mapped[list[str]] = mapped_column(ARRAY(TEXT))
     claim_names: Mapped[dict[str, Any]]
     role_rules: Mapped[list[Any]]
@@ -53,6 +59,12 @@ class IdentityProvider(ControlTable):
     creates_accounts: Mapped[bool] = mapped_column(server_default=text("false"))
     state: Mapped[str] = mapped_column(server_default="DRAFT")
     version: Mapped[int] = mapped_column(server_default=text("1"))
+    #: what was changed since the last activation, and waits for the next: the columns that may change, by name
+    proposal: Mapped[dict[str, Any] | None]
+    #: keys of the actors who last changed it and last activated it
+    changed_by: Mapped[str]
+    activated_by: Mapped[str | None]
+    activated_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -121,10 +133,10 @@ REGISTRY.declare(
         "identity_provider",
         group=(
             "select (id, group_id, code, name, issuer, client_id, scopes, claim_names, role_rules, creates_accounts, state,"
-            " version, created_at, updated_at)",
+            " version, proposal, changed_by, activated_by, activated_at, created_at, updated_at, has_secret)",
             "insert",
             "update (name, issuer, client_id, client_secret_enc, scopes, claim_names, role_rules, creates_accounts, state,"
-            " version, updated_at)",
+            " version, proposal, changed_by, activated_by, activated_at, updated_at)",
         ),
         control=("select",),
     ),

@@ -1,24 +1,85 @@
 """Accounts of a group, as the doors use them: the verbs of `auth`, each with its audit row in the same transaction.
 
 Passwords and tokens are never audited, only that they were given. Nobody gives a role to themselves: whoever manages
-accounts could otherwise approve what they wrote.
+accounts could otherwise approve what they wrote. What a person does to their own account stands in `own.py`, how letters are
+written in `letters.py`.
 """
 
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from ...auth import accounts, tokens
+from ...auth import accounts, own_sessions, second_factor, tokens
 from ...auth.model import AccountMembership
+from ...auth.rights import rights_taken
 from ...auth.tokens import IssuedToken
 from ...errors import NotFound, Refused
 from ..wording import wording
 from ..work import GroupWork
+from .letters import (
+    forget_old,
+    letter_sent,
+    notify,
+    prepare_letter,
+    send_password_link,
+    send_reset,
+    warn_of_guessed_codes,
+)
+from .own import (
+    begin_second_factor,
+    change_language,
+    change_password,
+    confirm_second_factor,
+    end_other_sessions,
+    end_session,
+    remove_own_second_factor,
+    renew_recovery_codes,
+    set_password_by_link,
+)
+
+__all__ = [
+    "add_membership",
+    "begin_second_factor",
+    "change_language",
+    "change_password",
+    "confirm_second_factor",
+    "create_account",
+    "disable_account",
+    "enable_account",
+    "end_membership",
+    "end_other_sessions",
+    "end_session",
+    "end_sessions_of",
+    "forget_old",
+    "issue_token",
+    "letter_sent",
+    "notify",
+    "prepare_letter",
+    "remove_own_second_factor",
+    "remove_second_factor",
+    "renew_recovery_codes",
+    "require_second_factor",
+    "revoke_token",
+    "send_password_link",
+    "send_reset",
+    "set_password",
+    "set_password_by_link",
+    "warn_of_guessed_codes",
+]
 
 
 async def create_account(
-    work: GroupWork, *, name: str, display_name: str, email: str | None = None, language: str = "zh-CN"
+    work: GroupWork,
+    *,
+    name: str,
+    display_name: str,
+    email: str | None = None,
+    language: str = "zh-CN",
+    invite: bool = False,
 ) -> UUID:
-    """A new account without password or role. Errors as `auth.accounts.create_account`."""
+    """A new account without password or role; with ``invite`` its person is sent a link to choose a password.
+
+    Errors as `auth.accounts.create_account`; Refused: NO_EMAIL, when there is no address to invite.
+    """
     work.require(accounts.MANAGE)
     shown = wording(display_name, path="displayName", most=200)
     address = None if email is None else wording(email, path="email", most=254)
@@ -32,6 +93,8 @@ async def create_account(
         clock=work.platform.clock,
     )
     work.audit("accounts.create", "Account", account_id, after={"name": accounts.account_name(name)})
+    if invite:
+        await send_password_link(work, account_id)
     return account_id
 
 
@@ -101,14 +164,64 @@ async def enable_account(work: GroupWork, account_id: UUID) -> None:
 
 
 async def set_password(work: GroupWork, account_id: UUID, *, password: str) -> None:
-    """Give an account a password; its sessions end. Errors as `auth.accounts.set_password`; Refused: OWN_ACCOUNT.
+    """Give an account a password; its sessions and tokens end, and its person is told by mail.
 
-    One's own password is changed where the old one is asked for.
+    Errors as `auth.accounts.set_password`; Refused: OWN_ACCOUNT. One's own password is changed where the old one is asked for.
     """
     work.require(accounts.MANAGE)
     _not_own(work, account_id)
     await accounts.set_password(work.session, work.actor, account_id, password=password, clock=work.platform.clock)
     work.audit("accounts.set_password", "Account", account_id)
+    await notify(work, account_id, "PASSWORD_CHANGED")
+
+
+async def end_sessions_of(work: GroupWork, account_id: UUID) -> int:
+    """Sign somebody out everywhere; how many sessions that were. Errors as `auth.own_sessions.end_sessions_of`."""
+    work.require(own_sessions.END)
+    count = await own_sessions.end_sessions_of(work.session, work.actor, account_id, clock=work.platform.clock)
+    work.audit("accounts.end_sessions", "Account", account_id, after={"count": count})
+    return count
+
+
+async def remove_second_factor(work: GroupWork, account_id: UUID, *, reason: str) -> None:
+    """Take away somebody else's second factor, because they lost it; their sessions end and they are told by mail.
+
+    Whoever does this has made sure who is asking, as carefully as when the account was made (ASVS 5.0, 6.4.4).
+
+    Raises:
+        NotFound: the group has no such account. Refused: OWN_ACCOUNT, REASON_NEEDED, NO_SECOND_FACTOR.
+    """
+    work.require(accounts.MANAGE)
+    await accounts.require_account(work.session, work.actor, account_id)
+    _not_own(work, account_id)
+    why = wording(reason, path="reason", most=500, empty="REASON_NEEDED")
+    if not await second_factor.remove_factor(work.session, account_id):
+        raise Refused("NO_SECOND_FACTOR", "this account has no second factor")
+    await accounts.end_access(work.session, work.actor, account_id, clock=work.platform.clock)
+    work.audit("accounts.remove_second_factor", "Account", account_id, reason=why)
+    await notify(work, account_id, "FACTOR_REMOVED")
+
+
+async def require_second_factor(work: GroupWork, *, required: bool) -> None:
+    """Whether people of the group who sign in with a password must have a second factor too. Counts from the next sign-in."""
+    work.require(accounts.MANAGE)
+    before, after = ("OPTIONAL" if required else "REQUIRED"), ("REQUIRED" if required else "OPTIONAL")
+    if await accounts.set_policy(work.session, work.actor, second_factor=after):
+        work.audit(
+            "accounts.second_factor_policy",
+            "DealerGroup",
+            work.group.id,
+            before={"second_factor": before},
+            after={"second_factor": after},
+        )
+
+
+async def remove_password(work: GroupWork, account_id: UUID) -> None:
+    """Let an account sign in by the group's identity provider only. Errors as `auth.accounts.remove_password`; OWN_ACCOUNT."""
+    work.require(accounts.MANAGE)
+    _not_own(work, account_id)
+    await accounts.remove_password(work.session, work.actor, account_id, clock=work.platform.clock)
+    work.audit("accounts.remove_password", "Account", account_id)
 
 
 async def issue_token(work: GroupWork, account_id: UUID, *, label: str, lifetime: timedelta) -> IssuedToken:
@@ -125,6 +238,7 @@ async def issue_token(work: GroupWork, account_id: UUID, *, label: str, lifetime
 async def revoke_token(work: GroupWork, token_id: UUID) -> None:
     """End a token: one's own, or any with accounts:account:manage. Errors as `auth.tokens.revoke_token`."""
     await tokens.revoke_token(work.session, work.actor, token_id, clock=work.platform.clock)
+    await rights_taken(work.session)
     work.audit("accounts.revoke_token", "AccessToken", token_id)
 
 

@@ -135,6 +135,7 @@ async def publish_figures(
             where=StoreStat.run_number <= statement.excluded.run_number,
         )
     )
+    work.audit("benchmark.take_figures", "Store", store_id, after={"month": month, "run": str(run_id)})
     await finish_store(work, close_id, store_id, state="DONE", run_id=run_id)
 
 
@@ -163,6 +164,9 @@ async def finish_store(
         .returning(StoreClose.id)
     )
     if changed.all():
+        if state != "DONE":
+            after = {"close": str(close_id), "state": state, "why": reason}
+            work.audit("benchmark.miss_store", "Store", store_id, after=after)
         await _compare_when_finished(work, close_id)
 
 
@@ -183,7 +187,8 @@ async def end_waiting(work: GroupWork, close_id: UUID) -> None:
         .values(state="MISSING", reason="TIMEOUT", finished_at=work.now)
         .returning(StoreClose.id)
     )
-    if late.all():
+    if count := len(late.all()):
+        work.audit("benchmark.end_waiting", "MonthClose", close_id, after={"late": count})
         await _compare_when_finished(work, close_id)
 
 
@@ -211,6 +216,7 @@ async def compare(work: GroupWork, close_id: UUID) -> Sequence[BenchmarkRun]:
         result = benchmark(kpi, close.month, work.group.code, counts, missing)
         runs.append(await _publish(work, close, result, {**cohort, **await _ids(work, missing)}))
     close.state, close.finished_at = "DONE", work.now
+    work.enqueue("audit.anchor", dedupe_key=f"audit:anchor:{close.id}")
     work.audit("benchmark.publish", "MonthClose", close.id, after={"month": close.month, "stores": len(cohort)})
     return runs
 

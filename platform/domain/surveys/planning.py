@@ -107,6 +107,7 @@ async def _plan(work: Work, policy: SurveyPolicy, wanted: Invitation) -> UUID | 
     )
     if inserted.first() is None:
         return None
+    work.audit("surveys.plan", "Invitation", invitation_id, after={"template": wanted.template})
     work.emit(events.INVITATION_PLANNED, "Invitation", invitation_id, template=wanted.template)
     await settle_contact(work, policy, contact, people)
     return invitation_id

@@ -212,7 +212,8 @@ class Request:
     # -- control rows
 
     def _viewer_fields(self, root: Root) -> dict[str, Any]:
-        values = {"__typename": "Viewer", "language": self.context.language, "name": self.context.actor.name}
+        actor = self.context.actor
+        values = {"__typename": "Viewer", "key": actor.key, "language": self.context.language, "name": actor.name}
         groups = self.plan.groups(root.nodes, "Viewer")
         return {key: values[nodes[0].name.value] for key, nodes in groups.items()}
 

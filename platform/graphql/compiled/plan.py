@@ -145,7 +145,7 @@ def _require_known(plan: OperationPlan, root: Root) -> None:
     """Every field of the roots is one that the engine makes itself."""
     if root.name == "viewer":
         for nodes in plan.groups(root.nodes, "Viewer").values():
-            if nodes[0].name.value not in ("__typename", "language", "name"):
+            if nodes[0].name.value not in ("__typename", "key", "language", "name"):
                 raise HandOver(f"Viewer.{nodes[0].name.value} has a resolver of its own")
     if root.name == "group":
         for nodes in plan.groups(root.nodes, "Group").values():

@@ -140,6 +140,8 @@ class Entity:
     relations: tuple[Relation, ...] = ()
     #: name of the list of all rows in the store (`customers`)
     plural: str = ""
+    #: the order of a list that asks for none: fields, and whether descending; the id breaks ties
+    order: tuple[tuple[str, bool], ...] = ()
     #: which rows of the table are this entity's; None: all (two entities may share a table)
     only: Callable[[FromClause], ColumnElement[bool]] | None = None
     field_by_name: Mapping[str, Field] = field(init=False, repr=False)
@@ -238,6 +240,7 @@ def entity(
     fields: tuple[Field, ...],
     relations: tuple[Relation, ...] = (),
     name: str = "",
+    order: tuple[tuple[str, bool], ...] = (),
     only: Callable[[FromClause], ColumnElement[bool]] | None = None,
 ) -> Entity:
     """Declare an entity over a store's table, or over those of its rows that `only` picks.
@@ -247,7 +250,7 @@ def entity(
     core = table.__table__
     if not isinstance(core, Table):
         raise TypeError(f"{table} is no table")
-    return Entity(name or table.__name__, core, description, grants, fields, relations, plural, only)
+    return Entity(name or table.__name__, core, description, grants, fields, relations, plural, order, only)
 
 
 def table(name: str) -> Table:

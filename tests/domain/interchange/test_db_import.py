@@ -46,7 +46,16 @@ def changed(change: Callable[[Rows], object]) -> dict[str, bytes]:
 
 def state_of(shop: Shop) -> dict[str, list[Any]]:
     """Every row of the store with the transactions that wrote and locked it, without what every import adds."""
-    apart = {"import_batch", "import_chunk", "import_finding", "import_row", "audit_event", "change_event", "inbox"}
+    apart = {
+        "import_batch",
+        "import_chunk",
+        "import_finding",
+        "import_row",
+        "audit_event",
+        "audit_head",
+        "change_event",
+        "inbox",
+    }
     return {
         table: shop.sql(f"select xmin::text, xmax::text, t.* from {{s}}.{table} t order by id")
         for table in shop.tables()

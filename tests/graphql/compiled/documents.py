@@ -133,7 +133,7 @@ class Maker:
                 yield self._nodes()
             else:
                 key = self._alias("viewer")
-                yield f"{self._as(key, 'viewer')} {{ __typename name language }}"
+                yield f"{self._as(key, 'viewer')} {{ __typename name key language }}"
         if self.chance.random() < 0.1:
             yield f"{self._alias('t')}: __typename"
 

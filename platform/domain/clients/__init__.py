@@ -1,0 +1,1 @@
+"""Programs of third parties that may call the API, as the doors manage them."""

@@ -56,7 +56,9 @@ class Operation:
     node: OperationDefinitionNode
     document: "Document"
     #: scalar variables that a plan need not know
-    free: frozenset[str] = frozenset()
+    free: frozenset[str]
+    #: letters of the document, which a plan keeps alive
+    letters: int
 
 
 def read_document(schema: GraphQLSchema, text: str) -> Document | None:
@@ -77,7 +79,7 @@ def read_document(schema: GraphQLSchema, text: str) -> Document | None:
             for fragment in fragments.values():
                 uses.below(fragment.selection_set)
             name = item.name.value if item.name else None
-            operations[name] = Operation(item, document, frozenset(uses.free - uses.known))
+            operations[name] = Operation(item, document, frozenset(uses.free - uses.known), len(text))
     return document
 
 
@@ -179,6 +181,13 @@ def _frozen(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(_frozen(item) for item in value)
     return value
+
+
+def weight_of(key: Any) -> int:
+    """How much a key holds: its values, and the letters of its texts."""
+    if isinstance(key, tuple):
+        return 1 + sum(weight_of(item) for item in key)
+    return 1 + len(key) if isinstance(key, str) else 1
 
 
 def value_at(variables: Mapping[str, Any], path: tuple[Any, ...]) -> Any:

@@ -24,7 +24,7 @@ from ..errors import formatted
 from ..pages import page_of_stores
 from .cache import Bounded
 from .complete import Completion, complete_rows, complete_store
-from .document import Document, coerced, opened, read_document, value_at
+from .document import Document, coerced, opened, read_document, value_at, weight_of
 from .plan import (
     GROUP_VALUES,
     HandOver,
@@ -39,12 +39,15 @@ from .plan import (
 
 logger = logging.getLogger("forecourt.graphql.compiled")
 
-#: Documents kept parsed: a product has some hundred. A parsed document takes about 150 bytes per letter, so the second
-#: bound is some 75 MB for a client that sends a new document each time; ordinary ones stay below 2.
-DOCUMENTS, DOCUMENT_LETTERS = 1_000, 500_000
-#: Operations in one form of their variables, and stores' parts with their statements and completions.
+#: Documents kept parsed: a product has some hundred. A parsed document takes 100 to 300 bytes per letter, so the second
+#: bound is some 50 MB for a client that sends a new document each time; ordinary ones stay below 2.
+DOCUMENTS, DOCUMENT_LETTERS = 1_000, 250_000
+#: Operations in one form of their variables. Each keeps its document alive, so it weighs as much.
 OPERATIONS = 2_000
-PARTS, PART_LETTERS = 2_000, 8_000_000
+#: Stores' parts: their statements and completions by letters, and the document each keeps alive, `TREE` for each of its own.
+PARTS, PART_LETTERS, TREE = 2_000, 8_000_000, 32
+#: Values and letters that a plan's key may hold; what is larger than any form of a page is not worth a plan.
+KEY_WEIGHT = 2_000
 Path = tuple[str | int, ...]
 Error = tuple[Exception, Sequence[FieldNode], Path]
 
@@ -73,7 +76,9 @@ class Engine:
     schema: GraphQLSchema
     entities: Entities
     documents: "Bounded[str, Document | str]" = field(default_factory=lambda: Bounded(DOCUMENTS, DOCUMENT_LETTERS))
-    operations: "Bounded[Any, OperationPlan | str]" = field(default_factory=lambda: Bounded(OPERATIONS, OPERATIONS))
+    operations: "Bounded[Any, OperationPlan | str]" = field(
+        default_factory=lambda: Bounded(OPERATIONS, DOCUMENT_LETTERS)
+    )
     parts: "Bounded[Any, Part | str]" = field(default_factory=lambda: Bounded(PARTS, PART_LETTERS))
     #: why requests were handed over, for `explain`, tests and metrics: reason → how often
     handed_over: dict[str, int] = field(default_factory=dict)
@@ -88,6 +93,10 @@ class Engine:
             found = await Request(self, context, plan, known).answer()
         except HandOver as reason:
             self._count(str(reason))
+            return None
+        except Exception as error:  # a fault of the engine costs time, not the answer; the log and the count tell of it
+            logger.exception("a compiled query failed; graphql-core answers")
+            self._count(f"a fault: {type(error).__name__}")
             return None
         self.compiled += 1
         return found
@@ -112,11 +121,13 @@ class Engine:
         if known is None:
             raise HandOver("the variables do not fit")
         given = opened(self.schema, operation, known)
+        if weight_of(given.key) > KEY_WEIGHT:
+            raise HandOver("variables of a form too large for a plan")
         key = operation, given.key
         plan = self.operations.get(key)
         if plan is None:
             plan = _or_reason(partial(plan_operation, self.schema, self.entities, operation, given.values))
-            self.operations.put(key, plan, 1)
+            self.operations.put(key, plan, operation.letters)
         if isinstance(plan, str):
             raise HandOver(plan)
         return plan, known
@@ -139,10 +150,16 @@ class Engine:
         if found is None:
             made = _or_reason(make)
             found = made if isinstance(made, str) else Part(made)
-            self.parts.put(key, found, 1_000)
+            self.parts.put(key, found, 1_000 + self._kept_alive(key))
         if isinstance(found, str):
             raise HandOver(found)
         return found
+
+    @staticmethod
+    def _kept_alive(key: Any) -> int:
+        """What the document of a part weighs beside its statements."""
+        plan: OperationPlan = key[0]
+        return plan.operation.letters * TREE
 
     def made(self, key: Any, part: Part, variant: Variant, selection: Any) -> Made:
         """A variant ready to run."""
@@ -158,7 +175,7 @@ class Engine:
                 part.made.pop(next(iter(part.made)))
             found = part.made[variant] = Made(variant, source, complete)
             weight = part.plan.program.weight() + sum(len(item.source) for item in part.made.values())
-            self.parts.put(key, part, weight)
+            self.parts.put(key, part, weight + self._kept_alive(key))
         return found
 
 
@@ -460,14 +477,12 @@ def _checked(read: Callable[[Any], Any], value: Any) -> Any:
 
 
 async def _together(calls: Sequence[Awaitable[Any]]) -> list[Any]:
-    """The results of all, run side by side; when one fails the others are stopped."""
+    """The results of all, run side by side. When one fails the others end by themselves: to stop a statement on its way would
+    cost its connection."""
     if len(calls) < 2:
         return [await call for call in calls]
-    tasks = [asyncio.ensure_future(call) for call in calls]
-    try:
-        return await asyncio.gather(*tasks)
-    except BaseException:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        raise
+    found = await asyncio.gather(*calls, return_exceptions=True)
+    for one in found:
+        if isinstance(one, BaseException):
+            raise one
+    return found

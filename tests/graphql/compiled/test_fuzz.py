@@ -17,6 +17,8 @@ def check(report: Report, least: int) -> None:
     """No difference, everything covered so often, and most of it compiled."""
     print(f"\n{report}")
     assert not report.different, f"{report}\n\n" + "\n\n".join(report.different)
+    faults = [reason for reason in report.handed_over if reason.startswith("a fault") or "database" in reason]
+    assert not faults, report
     wanted = [f"role:{role}" for role in ROLES]
     wanted += [f"Store.{entity.plural}" for entity in ENTITIES]
     wanted += [f"{entity.name}.{item.name}" for entity in ENTITIES for item in entity.fields]

@@ -17,6 +17,7 @@ from .auth.actor import Actor
 from .auth.identify import identify
 from .auth.resolve import visible_stores
 from .auth.rights import watch
+from .auth.view_as import HEADER, looking
 from .composition import authorization_service, open_platform
 from .desk import StaffDesk
 from .domain.accounts.arrival import sign_in_from
@@ -121,6 +122,7 @@ async def bearer_context(request: Request) -> Context:
             clock=platform.clock,
             programs=request.app.state.authorization.programs,
         )
+        actor = await looking(session, actor, request.headers.get(HEADER), clock=platform.clock)
         group = await resolve_group(session, actor.group_id)
     request_id = getattr(request.state, "request_id", "")
     return operation_context(platform, actor, group, language=_language(request, actor), request_id=request_id)

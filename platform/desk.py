@@ -9,6 +9,7 @@ from .auth.actor import Actor
 from .auth.identify import identify_session
 from .auth.sign_in import sign_in
 from .auth.steps import OpenedStep, open_step
+from .auth.view_as import looking
 from .auth.web_sessions import OpenedSession, SignInBy, VerifiedSession, open_session, revoke_session
 from .domain.work import Platform
 from .graphql.api import api_schema
@@ -53,7 +54,8 @@ class StaffDesk:
 
     async def identify(self, cookie: str) -> tuple[Actor, VerifiedSession]:
         async with control_session(self._platform().engines) as session:
-            return await identify_session(session, cookie, clock=self._platform().clock)
+            actor, verified = await identify_session(session, cookie, clock=self._platform().clock)
+            return await looking(session, actor, clock=self._platform().clock), verified
 
     async def execute(
         self, name: str, document: str, variables: Mapping[str, Any], actor: Actor, *, language: str

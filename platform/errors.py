@@ -7,6 +7,7 @@ ForecourtError
 │   └── WrongState     the transition does not exist from the present state
 ├── NotFound           the row does not exist *for this actor* (never says which of the two)
 ├── Forbidden          the actor sees the thing but may not do this to it
+│   └── ViewOnly       the actor looks as a role, and nothing may be changed meanwhile
 ├── Unauthenticated    nobody is signed in, or the token is not valid
 ├── Throttled          too many requests; ``retry_after`` seconds
 └── Fault              something broke that the caller did not cause
@@ -70,6 +71,12 @@ class Forbidden(ForecourtError):
     """The actor may see the thing but not do this to it."""
 
     code = "FORBIDDEN"
+
+
+class ViewOnly(Forbidden):
+    """The actor looks at the product as a role: nothing may be changed meanwhile."""
+
+    code = "VIEW_ONLY"
 
 
 class Unauthenticated(ForecourtError):

@@ -6,13 +6,10 @@ group does not exist.
 
 import re
 import unicodedata
-from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, Update, delete, select, update
+from sqlalchemy import Update, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -25,41 +22,12 @@ from .local_model import AccountLetter, SignInStep
 from .model import LANGUAGES, AccessToken, Account, AccountMembership, WebSession
 from .passwords import PASSWORDS, Passwords, check_new
 from .rights import rights_taken
-from .roles import EITHER_ROLES, GROUP_ROLES, ROLES
+from .roles import BREAK_GLASS_ROLES, GROUP_ROLES, REGION_ROLES, ROLES, goes_with
 
 MANAGE = "accounts:account:manage"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{1,99}")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
-
-
-@dataclass(frozen=True, slots=True)
-class AccountInfo:
-    """An account as the people who manage accounts see it."""
-
-    id: UUID
-    name: str
-    display_name: str
-    email: str | None
-    state: str
-    language: str
-    created_at: datetime
-    last_sign_in_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class MembershipInfo:
-    """A membership as the people who manage accounts see it."""
-
-    id: UUID
-    account_id: UUID
-    store_id: UUID | None
-    role: str
-    employee_id: UUID | None
-    valid_from: datetime
-    valid_to: datetime | None
-    #: the identity provider that gives it; None: an administrator did
-    provider_id: UUID | None = None
 
 
 def account_name(text: str) -> str:
@@ -258,22 +226,26 @@ async def add_membership(
     *,
     role: str,
     store_id: UUID | None = None,
+    region: str | None = None,
     employee_id: UUID | None = None,
     valid_from: datetime | None = None,
     valid_to: datetime | None = None,
+    reason: str | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> UUID:
-    """Give an account a role, at a store of the group or (HQ roles) for the group.
+    """Give an account a role: at a store of the group, in the stores of a region, or (HQ roles) for the group.
 
     Raises:
         Forbidden: the actor may not manage accounts.
-        NotFound: no such account or store in the group.
-        Invalid: no such role, the role does not go with the store, or the period is empty.
-        Refused: MEMBERSHIP_EXISTS.
+        NotFound: no such account, store or region in the group.
+        Invalid: no such role, the role does not go with the place, or the period is empty.
+        Refused: MEMBERSHIP_EXISTS; BREAK_GLASS, nobody gives this role by hand.
     """
     actor.require(MANAGE, None)
     await _name_of(session, actor, account_id)
-    _check_role(role, store_id, employee_id)
+    _check_role(role, store_id, region, employee_id)
+    if role in BREAK_GLASS_ROLES and (reason is None or not actor.system):
+        raise Refused("BREAK_GLASS", "this role comes by break-glass only", path=("role",))
     start = valid_from or clock.now()
     if valid_to is not None and valid_to <= start:
         raise Invalid("a membership ends after it begins", path=("validTo",))
@@ -283,6 +255,10 @@ async def add_membership(
         )
         if (await session.execute(query)).scalar_one_or_none() is None:
             raise NotFound("no such store")
+    if region is not None:
+        query = select(Store.id).where(Store.group_id == actor.group_id, Store.region == region).limit(1)
+        if (await session.execute(query)).first() is None:
+            raise NotFound("no such region")
     membership_id = new_id()
     made = await session.execute(
         insert(AccountMembership)
@@ -291,10 +267,12 @@ async def add_membership(
             account_id=account_id,
             group_id=actor.group_id,
             store_id=store_id,
+            region=region,
             role=role,
             employee_id=employee_id,
             valid_from=start,
             valid_to=valid_to,
+            reason=reason,
         )
         .on_conflict_do_nothing()
         .returning(AccountMembership.id)
@@ -304,13 +282,12 @@ async def add_membership(
     return membership_id
 
 
-def _check_role(role: str, store_id: UUID | None, employee_id: UUID | None) -> None:
+def _check_role(role: str, store_id: UUID | None, region: str | None, employee_id: UUID | None) -> None:
     if role not in ROLES:
         raise Invalid("no such role", path=("role",))
-    if store_id is None and role not in GROUP_ROLES:
-        raise Invalid("this role needs a store", path=("storeId",))
-    if store_id is not None and role in GROUP_ROLES - EITHER_ROLES:
-        raise Invalid("this role is of the whole group", path=("storeId",))
+    if not goes_with(role, store=store_id is not None, region=region is not None):
+        place = "a region" if role in REGION_ROLES else "the whole group" if role in GROUP_ROLES else "a store"
+        raise Invalid(f"this role is of {place}", path=("region" if role in REGION_ROLES else "storeId",))
     if employee_id is not None and store_id is None:
         raise Invalid("an employee belongs to a store", path=("employeeId",))
 
@@ -373,103 +350,6 @@ async def enable_account(session: AsyncSession, actor: Actor, account_id: UUID) 
     actor.require(MANAGE, None)
     await _name_of(session, actor, account_id)
     await session.execute(_account(actor, account_id).values(state="ACTIVE"))
-
-
-async def list_accounts(session: AsyncSession, actor: Actor, *, after: str = "", limit: int = 50) -> list[AccountInfo]:
-    """The group's accounts by name, those after the name `after`; at most 200.
-
-    Raises:
-        Forbidden: the actor may not read accounts.
-    """
-    actor.require("accounts:account:read", None)
-    query = (
-        _infos()
-        .where(Account.group_id == actor.group_id, Account.name > after)
-        .order_by(Account.name)
-        .limit(max(1, min(limit, 200)))
-    )
-    return [AccountInfo(*row) for row in await session.execute(query)]
-
-
-async def list_memberships(
-    session: AsyncSession, actor: Actor, account_id: UUID, *, limit: int = 200
-) -> list[MembershipInfo]:
-    """Every membership an account has or had, oldest first; at most 500.
-
-    Raises:
-        Forbidden: the actor may not read accounts.
-    """
-    actor.require("accounts:account:read", None)
-    query = (
-        _memberships()
-        .where(AccountMembership.account_id == account_id, AccountMembership.group_id == actor.group_id)
-        .order_by(AccountMembership.valid_from, AccountMembership.id)
-        .limit(max(1, min(limit, 500)))
-    )
-    return [MembershipInfo(*row) for row in await session.execute(query)]
-
-
-async def memberships_of(
-    session: AsyncSession, actor: Actor, account_ids: Collection[UUID], *, limit: int = 5000
-) -> list[MembershipInfo]:
-    """Every membership that these accounts have or had, oldest first; `list_memberships` for a page of accounts.
-
-    Raises:
-        Forbidden: the actor may not read accounts.
-    """
-    actor.require("accounts:account:read", None)
-    item = AccountMembership
-    query = (
-        _memberships()
-        .where(item.account_id.in_(sorted(account_ids)), item.group_id == actor.group_id)
-        .order_by(item.valid_from, item.id)
-        .limit(max(1, min(limit, 5000)))
-    )
-    return [MembershipInfo(*row) for row in await session.execute(query)]
-
-
-async def find_info(session: AsyncSession, actor: Actor, account_id: UUID) -> AccountInfo:
-    """One account of the group.
-
-    Raises:
-        Forbidden: the actor may not read accounts. NotFound: there is none.
-    """
-    actor.require("accounts:account:read", None)
-    return await find_own_group(session, actor, account_id)
-
-
-async def find_own_group(session: AsyncSession, actor: Actor, account_id: UUID) -> AccountInfo:
-    """One account of the actor's group, for verbs that have checked the right to know it.
-
-    Raises:
-        NotFound: there is none.
-    """
-    query = _infos().where(Account.group_id == actor.group_id, Account.id == account_id)
-    row = (await session.execute(query)).one_or_none()
-    if row is None:
-        raise NotFound("no such account")
-    return AccountInfo(*row)
-
-
-def _memberships() -> Select[*tuple[Any, ...]]:
-    row = AccountMembership
-    return select(
-        *(row.id, row.account_id, row.store_id, row.role, row.employee_id),
-        *(row.valid_from, row.valid_to, row.provider_id),
-    )
-
-
-def _infos() -> Select[*tuple[Any, ...]]:
-    return select(
-        Account.id,
-        Account.name,
-        Account.display_name,
-        Account.email,
-        Account.state,
-        Account.language,
-        Account.created_at,
-        Account.last_sign_in_at,
-    )
 
 
 async def _name_of(session: AsyncSession, actor: Actor, account_id: UUID) -> str:

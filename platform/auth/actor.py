@@ -1,33 +1,79 @@
 """Who asks. Everything that depends on the asker goes through an `Actor`; there is no ambient user."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Self
 from uuid import UUID
 
 from ..errors import Forbidden, NotFound
-from .roles import PERMISSIONS, ROLES, Scope
+from .roles import PERMISSIONS, PERSONAL_RIGHTS, READING, ROLES, Scope
 
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """A role at one store, or of the group when `store_id` is None; `employee_id` is the person there.
+    """A role at one store, in the stores of a region, or of the group; `employee_id` is the person at the store.
 
-    A program's membership (role CLIENT) names its permissions itself, each for the whole store or group.
+    A program's membership (role CLIENT) names its permissions itself, each for the whole store or group. `region_stores`
+    are the stores whose region it was when the actor was made. Of a delegation, `delegated_by` is the account whose holiday
+    is covered, `delegator` its name, and `employee_id` the employee that the delegator is.
     """
 
     role: str
     store_id: UUID | None
     employee_id: UUID | None = None
     permissions: frozenset[str] | None = None
+    region: str | None = None
+    region_stores: frozenset[UUID] = frozenset()
+    delegated_by: UUID | None = None
+    delegator: str = ""
+    id: UUID | None = None
+    valid_to: datetime | None = None
 
     @property
     def rights(self) -> Mapping[str, Scope]:
-        """Permission → scope."""
-        if self.permissions is None:
-            return ROLES[self.role]
-        scope = Scope.GROUP if self.store_id is None else Scope.STORE
-        return dict.fromkeys(self.permissions, scope)
+        """Permission → scope. A delegation leaves out what concerns the delegator's own person."""
+        if self.permissions is not None:
+            scope = Scope.GROUP if self.of_group else Scope.STORE
+            return dict.fromkeys(self.permissions, scope)
+        held = ROLES[self.role]
+        if self.delegated_by is None:
+            return held
+        return {name: at for name, at in held.items() if not (at is Scope.OWN and name in PERSONAL_RIGHTS)}
+
+    @property
+    def of_group(self) -> bool:
+        """Is it of the whole group?"""
+        return self.store_id is None and self.region is None
+
+    def stands_in(self, store_id: UUID) -> bool:
+        """Does it name this store, or a region the store is in?"""
+        return self.store_id == store_id or store_id in self.region_stores
+
+    def scope(self, permission: str, store_id: UUID | None) -> Scope | None:
+        """The scope in which it gives a permission at a store (None: of the group); None when not at all.
+
+        What is held for the group or a region reaches into its stores; what is held per store does not.
+        """
+        held = self.rights.get(permission)
+        if held is None:
+            return None
+        if store_id is None:
+            return held if self.of_group else None
+        if self.store_id is not None:
+            return min(held, Scope.STORE) if self.store_id == store_id else None
+        wide = Scope.GROUP if self.of_group else Scope.REGION
+        reaches = held >= wide and (self.of_group or store_id in self.region_stores)
+        return Scope.STORE if reaches else None
+
+
+@dataclass(frozen=True, slots=True)
+class Viewing:
+    """That somebody looks at the product as a role: which look it is, until when, and who really looks."""
+
+    id: UUID
+    until: datetime
+    viewer: "Actor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +95,8 @@ class Actor:
     #: the web session it came with, and the program it is
     session_id: UUID | None = None
     client_id: UUID | None = None
+    #: looking as a role: the memberships above are the role's, and nothing may be changed
+    viewing: Viewing | None = None
 
     @classmethod
     def for_system(cls, job: str, group_id: UUID) -> Self:
@@ -56,23 +104,27 @@ class Actor:
         return cls(key=f"system:{job}", name=job, group_id=group_id, system=True)
 
     def memberships_at(self, store_id: UUID | None) -> Iterable[Membership]:
-        """Memberships that count at a store (its own), or of the group when None."""
-        return (item for item in self.memberships if item.store_id == store_id)
+        """Memberships that count at a store (its own, its region's), or of the group when None."""
+        if store_id is None:
+            return (item for item in self.memberships if item.of_group)
+        return (item for item in self.memberships if item.stands_in(store_id))
 
     def scope(self, permission: str, store_id: UUID | None) -> Scope | None:
-        """The widest scope in which the actor holds `permission` at a store (None: of the group); None when not at all."""
+        """The widest scope in which the actor holds `permission` at a store (None: of the group); None when not at all.
+
+        Whoever looks as a role has no more than the role and no more than themself.
+        """
         if permission not in PERMISSIONS:
             raise KeyError(permission)
         if self.limit is not None and permission not in self.limit:
             return None
         if self.system:
             return Scope.GROUP if store_id is None else Scope.STORE
-        held = [item.rights[permission] for item in self.memberships_at(store_id) if permission in item.rights]
-        if store_id is not None:
-            # What HQ holds for the group reaches into every store of it; what it holds per store does not.
-            group_wide = (item.rights.get(permission) for item in self.memberships_at(None))
-            held += [Scope.STORE for scope in group_wide if scope == Scope.GROUP]
-        return max(held, default=None)
+        held = _widest(self.memberships, permission, store_id)
+        if self.viewing is None or held is None:
+            return held
+        real = self.viewing.viewer.scope(permission, store_id)
+        return None if real is None else min(held, real)
 
     def can(self, permission: str, store_id: UUID | None) -> bool:
         """Does the actor hold the permission there, in any scope?"""
@@ -94,17 +146,60 @@ class Actor:
 
     def sees_store(self, store_id: UUID) -> bool:
         """Does the store exist for this actor: by a membership there, or because all of the group's do?"""
-        return any(self.memberships_at(store_id)) or self.sees_every_store()
+        seen = any(self.memberships_at(store_id)) or self._sees_group()
+        return seen and (self.viewing is None or self.viewing.viewer.sees_store(store_id))
 
     def sees_every_store(self) -> bool:
         """Do all stores of the group exist for this actor: the product itself, HQ, or a program of the whole group?"""
-        of_group = any(item.permissions is not None for item in self.memberships_at(None))
-        return self.system or of_group or self.can("tenancy:group:read", None)
+        return self._sees_group() and (self.viewing is None or self.viewing.viewer.sees_every_store())
+
+    def _sees_group(self) -> bool:
+        if self.system or any(item.permissions is not None for item in self.memberships_at(None)):
+            return True
+        allowed = self.limit is None or "tenancy:group:read" in self.limit
+        return allowed and _widest(self.memberships, "tenancy:group:read", None) is not None
 
     def employees_at(self, store_id: UUID) -> frozenset[UUID]:
-        """The employees this actor is at a store (own rows)."""
+        """The employees this actor is at a store (own rows), with those whose holiday they cover there.
+
+        Whoever must not judge their own work must not judge that of the person whose role they borrowed either.
+        """
         return frozenset(item.employee_id for item in self.memberships_at(store_id) if item.employee_id is not None)
 
+    def oneself_at(self, store_id: UUID) -> frozenset[UUID]:
+        """The employees this actor is in person: who made a call, who appeals."""
+        held = (item for item in self.memberships_at(store_id) if item.delegated_by is None)
+        return frozenset(item.employee_id for item in held if item.employee_id is not None)
+
+    def is_any_of(self, *keys: str | None) -> bool:
+        """Is this one of these actors (`key`), or does it stand in for one of them?"""
+        mine = {self.key} | {f"account:{item.delegated_by}" for item in self.memberships if item.delegated_by}
+        return not mine.isdisjoint(keys)
+
+    def acting_for(self, permission: str, store_id: UUID | None) -> tuple[str, ...]:
+        """Names of those for whom the actor uses a permission: empty when their own roles give as much."""
+        own = _widest((item for item in self.memberships if item.delegated_by is None), permission, store_id)
+        lent = [item for item in self.memberships if item.delegated_by is not None]
+        most = _widest(lent, permission, store_id)
+        if most is None or (own is not None and own >= most):
+            return ()
+        return tuple(sorted({item.delegator for item in lent if item.scope(permission, store_id) == most}))
+
     def store_ids(self) -> frozenset[UUID]:
-        """Stores of the memberships; HQ sees more through the group's control rows."""
-        return frozenset(item.store_id for item in self.memberships if item.store_id is not None)
+        """Stores of the memberships and their regions; HQ sees more through the group's control rows."""
+        own = {item.store_id for item in self.memberships if item.store_id is not None}
+        return frozenset(own.union(*(item.region_stores for item in self.memberships)))
+
+    def looking_as(self, membership: Membership, id_: UUID, until: datetime) -> "Actor":
+        """The actor as somebody who has this one membership would see the product: reading only, never further than now."""
+        return replace(
+            self,
+            memberships=(membership,),
+            limit=READING if self.limit is None else READING & self.limit,
+            viewing=Viewing(id_, until, self),
+        )
+
+
+def _widest(held: Iterable[Membership], permission: str, store_id: UUID | None) -> Scope | None:
+    found = (item.scope(permission, store_id) for item in held)
+    return max((scope for scope in found if scope is not None), default=None)

@@ -7,13 +7,15 @@ by a notice in the others.
 """
 
 from collections import OrderedDict
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import Unauthenticated
@@ -22,7 +24,8 @@ from .actor import Actor, Membership
 from .model import Account, AccountMembership
 from .oauth import access
 from .oauth.programs import Programs
-from .roles import EITHER_ROLES, GROUP_ROLES, ROLES
+from .resolve import VISIBLE_STATES
+from .roles import goes_with
 from .tokens import has_form, token_hash, verify_token
 from .web_sessions import VerifiedSession, verify_session
 
@@ -30,6 +33,7 @@ TTL: Final = timedelta(seconds=5)
 
 #: More memberships than a person can have; a list is always bounded.
 _MOST_MEMBERSHIPS: Final = 2000
+_MOST_STORES: Final = 5000
 
 
 class ActorCache:
@@ -146,57 +150,96 @@ async def actor_for_account(session: AsyncSession, account_id: UUID, *, clock: C
         Unauthenticated: the account is gone or disabled.
     """
     now = clock.now()
-    valid = and_(
-        AccountMembership.account_id == Account.id,
-        AccountMembership.group_id == Account.group_id,
-        AccountMembership.valid_from <= now,
-        or_(AccountMembership.valid_to.is_(None), AccountMembership.valid_to > now),
-    )
+    held, source, delegator = AccountMembership, aliased(AccountMembership), aliased(Account)
     query = (
         select(
             Account.group_id,
             Account.display_name,
             Account.language,
-            AccountMembership.role,
-            AccountMembership.store_id,
-            AccountMembership.employee_id,
+            held.id,
+            held.role,
+            held.store_id,
+            held.region,
+            held.employee_id,
+            held.valid_to,
+            held.delegated_from,
+            source.employee_id.label("covered_id"),
+            delegator.id.label("delegator_id"),
+            delegator.display_name.label("delegator"),
             Store.group_id.label("store_group_id"),
         )
-        .outerjoin(AccountMembership, valid)
-        .outerjoin(Store, Store.id == AccountMembership.store_id)
+        .outerjoin(held, and_(held.account_id == Account.id, held.group_id == Account.group_id, _valid(held, now)))
+        .outerjoin(Store, Store.id == held.store_id)
+        # A delegation counts only while what it covers does: the delegator's own membership, of an active account.
+        .outerjoin(source, and_(source.id == held.delegated_from, *_covers(source, held), _valid(source, now)))
+        .outerjoin(delegator, and_(delegator.id == source.account_id, delegator.state == "ACTIVE"))
         .where(Account.id == account_id, Account.state == "ACTIVE")
-        .order_by(AccountMembership.id)
+        .order_by(held.id)
         .limit(_MOST_MEMBERSHIPS)
     )
     rows = (await session.execute(query)).all()
     if not rows:
         raise Unauthenticated("this account is not active")
     first = rows[0]
-    held = tuple(
-        Membership(role=row.role, store_id=row.store_id, employee_id=row.employee_id)
+    counting = [
+        row
         for row in rows
         if row.role is not None
-        and _counts(row.role, row.store_id)
+        and goes_with(row.role, store=row.store_id is not None, region=row.region is not None)
         and (row.store_id is None or row.store_group_id == first.group_id)
-    )
+        and (row.delegated_from is None or row.delegator_id is not None)
+    ]
+    regions = await stores_of_regions(session, first.group_id, {row.region for row in counting if row.region})
     return Actor(
         key=f"account:{account_id}",
         name=first.display_name,
         group_id=first.group_id,
         account_id=account_id,
-        memberships=held,
+        memberships=tuple(_membership(row, regions) for row in counting),
         language=first.language,
     )
 
 
-def _counts(role: str, store_id: UUID | None) -> bool:
-    """Fail closed on rows no verb of ours would write: a role unknown to this version, or one that does not go with the store.
+def _valid(held: Any, now: datetime) -> ColumnElement[bool]:
+    return and_(held.valid_from <= now, or_(held.valid_to.is_(None), held.valid_to > now))
 
-    A store's role without a store would see the whole group.
-    """
-    if store_id is None:
-        return role in GROUP_ROLES
-    return role in ROLES and (role not in GROUP_ROLES or role in EITHER_ROLES)
+
+def _covers(source: Any, held: Any) -> tuple[ColumnElement[bool], ...]:
+    """A delegation gives what its source is, and its source is nobody's delegation; no row can say otherwise."""
+    same = (getattr(source, name).is_not_distinct_from(getattr(held, name)) for name in ("role", "store_id", "region"))
+    return (source.group_id == held.group_id, source.delegated_from.is_(None), *same)
+
+
+def _membership(row: Any, regions: Mapping[str, frozenset[UUID]]) -> Membership:
+    return Membership(
+        role=row.role,
+        store_id=row.store_id,
+        employee_id=row.employee_id if row.delegated_from is None else row.covered_id,
+        region=row.region,
+        region_stores=regions.get(row.region, frozenset()),
+        delegated_by=row.delegator_id,
+        delegator=row.delegator or "",
+        id=row.id,
+        valid_to=row.valid_to,
+    )
+
+
+async def stores_of_regions(
+    session: AsyncSession, group_id: UUID, regions: Collection[str]
+) -> dict[str, frozenset[UUID]]:
+    """The group's stores by region, as they stand now."""
+    if not regions:
+        return {}
+    query = (
+        select(Store.region, Store.id)
+        .where(Store.group_id == group_id, Store.region.in_(sorted(regions)), Store.state.in_(VISIBLE_STATES))
+        .limit(_MOST_STORES)
+    )
+    found: dict[str, set[UUID]] = {}
+    for region, store_id in await session.execute(query):
+        if region is not None:
+            found.setdefault(region, set()).add(store_id)
+    return {region: frozenset(stores) for region, stores in found.items()}
 
 
 def _bearer(authorization: str | None) -> str:

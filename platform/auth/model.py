@@ -51,6 +51,18 @@ LANGUAGES = ("en", "zh-CN")
 SIGN_IN_METHODS = ("PASSWORD", "PASSWORD_AND_CODE", "PROVIDER")
 
 
+#: The longest delegation: a long leave; whoever is away longer is replaced.
+DELEGATION_DAYS = 60
+#: The longest break-glass: a working day.
+BREAK_GLASS_HOURS = 8
+
+
+def _limited(unless: str, most: str) -> str:
+    """SQL of a CHECK: unless `unless`, a membership has a reason and an end, at most `most` after its beginning."""
+    ends = f"valid_to is not null and valid_to <= valid_from + interval '{most}'"
+    return f"{unless} or (reason is not null and {ends})"
+
+
 def of_account() -> ForeignKeyConstraint:
     """Ties a row's account and group together: a row cannot name the account of another group."""
     return ForeignKeyConstraint(["account_id", "group_id"], ["control.account.id", "control.account.group_id"])
@@ -84,11 +96,14 @@ class Account(ControlTable):
 
 
 class AccountMembership(ControlTable):
-    """A role 角色 of an account at a store, or of the group when `store_id` is null.
+    """A role 角色 of an account at a store, in the stores of a region, or of the group when both are null.
 
     `employee_id` is the person in that store's schema (no foreign key crosses schemas). Valid from `valid_from`, up to and
-    without `valid_to`. One open membership per account, role, store and giver: an administrator (`provider_id` null) or an
+    without `valid_to`. One open membership per account, role, place and giver: an administrator (`provider_id` null) or an
     identity provider, whose memberships are computed anew at each sign-in.
+
+    `delegated_from` is the membership that this one covers for a holiday 代理: it ends with it, and by itself. A role of
+    break-glass, and a delegation, always have a reason and an end; the database refuses any other row.
     """
 
     __tablename__ = "membership"
@@ -103,23 +118,32 @@ class AccountMembership(ControlTable):
             "role",
             "store_id",
             "provider_id",
+            "region",
             unique=True,
             postgresql_nulls_not_distinct=True,
             postgresql_where=text("valid_to is null"),
         ),
         CheckConstraint("valid_to is null or valid_to >= valid_from", name="period"),
         CheckConstraint("employee_id is null or store_id is not null", name="employee"),
+        CheckConstraint("store_id is null or region is null", name="place"),
+        CheckConstraint(_limited("delegated_from is null", f"{DELEGATION_DAYS} days"), name="delegation"),
+        CheckConstraint(_limited("role <> 'PLATFORM_OPERATOR'", f"{BREAK_GLASS_HOURS} hours"), name="break_glass"),
+        Index("ix_membership_delegated_from", "delegated_from", postgresql_where=text("delegated_from is not null")),
     )
 
     id: Mapped[Id]
     account_id: Mapped[UUID] = mapped_column(index=True)
     group_id: Mapped[UUID] = mapped_column(index=True)
     store_id: Mapped[UUID | None] = mapped_column(ForeignKey("control.store.id"), index=True)
+    #: the stores of the group whose `region` is this, whichever they are then
+    region: Mapped[str | None]
     role: Mapped[str]
     employee_id: Mapped[UUID | None]
     provider_id: Mapped[UUID | None] = mapped_column(index=True)
     valid_from: Mapped[datetime]
     valid_to: Mapped[datetime | None]
+    delegated_from: Mapped[UUID | None] = mapped_column(ForeignKey("control.membership.id"))
+    reason: Mapped[str | None]
 
 
 class AccessToken(ControlTable):

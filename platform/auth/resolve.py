@@ -1,5 +1,6 @@
 """Which stores exist for an actor. The only way from what a client names to a store that a transaction may open."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -36,6 +37,12 @@ async def resolve_store(session: AsyncSession, actor: Actor, store: UUID | str) 
 
 def _visible(actor: Actor) -> Select[Any]:
     query = stores_query().where(Store.group_id == actor.group_id, Store.state.in_(VISIBLE_STATES))
+    if actor.viewing is not None:
+        query = _narrowed(query, actor.viewing.viewer)
+    return _narrowed(query, replace(actor, viewing=None))
+
+
+def _narrowed(query: Select[Any], actor: Actor) -> Select[Any]:
     if actor.sees_every_store():
         return query
     ids = actor.store_ids()

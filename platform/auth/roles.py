@@ -6,9 +6,11 @@ A permission is ``area:thing:verb``. A role holds it with a scope:
     TEAM        rows about people whom the person leads, and own rows
     DEPARTMENT  rows of the person's department
     STORE       every row of the store
+    REGION      the same in every store of a region (aggregates, not persons)
     GROUP       the group's control rows, and the same thing in every store of the group (aggregates, not persons)
 
-A membership of a store gives its role there only. A membership without a store is of the group (HQ).
+A membership of a store gives its role there only; one of a region, in the stores of that region; one of neither is of the
+group (HQ). Survey respondents have no role: a token opens their one invitation. Which fields are masked is in `masks.py`.
 """
 
 from collections.abc import Mapping
@@ -23,7 +25,8 @@ class Scope(IntEnum):
     TEAM = 2
     DEPARTMENT = 3
     STORE = 4
-    GROUP = 5
+    REGION = 5
+    GROUP = 6
 
 
 #: Every permission with its meaning, alphabetised. `docs/roles.md` is made from it.
@@ -36,6 +39,7 @@ PERMISSIONS: Mapping[str, str] = MappingProxyType(
         "accounts:provider:manage": "connect identity providers, write and activate their rules",
         "accounts:provider:read": "see the group's identity providers",
         "accounts:session:end": "end somebody's web sessions",
+        "accounts:view:start": "look at the product as a role, read only and never further than one's own rights",
         "audit:chain:verify": "ask for a check of the audit's chains",
         "audit:event:read": "read the audit",
         "benchmark:result:read": "read the group's benchmark with the stores' names",
@@ -57,6 +61,7 @@ PERMISSIONS: Mapping[str, str] = MappingProxyType(
         "evaluation:appeal:decide": "decide an appeal",
         "evaluation:appeal:file": "appeal against a ledger entry",
         "evaluation:appeal:read": "read appeals",
+        "evaluation:figure:read": "read a store's KPI values where enough customers are behind them",
         "evaluation:kpi:read": "read KPI values and the records behind them",
         "evaluation:ledger:read": "read the deductions ledger",
         "evaluation:month:close": "close a month of the group",
@@ -71,6 +76,7 @@ PERMISSIONS: Mapping[str, str] = MappingProxyType(
         "interchange:export:import": "import a store's export",
         "jobs:dead:read": "list jobs that failed for good",
         "jobs:dead:replay": "replay jobs that failed for good",
+        "people:contact:read": "see the masked phone numbers of employees",
         "people:employee:read": "read employees, teams, positions",
         "sales:order:read": "read sales orders and vehicles",
         "surveys:form:record": "record the form filled in with the customer at delivery",
@@ -88,7 +94,8 @@ PERMISSIONS: Mapping[str, str] = MappingProxyType(
     }
 )
 
-_OWN, _TEAM, _DEPT, _STORE, _GROUP = Scope.OWN, Scope.TEAM, Scope.DEPARTMENT, Scope.STORE, Scope.GROUP
+_OWN, _TEAM, _DEPT, _STORE = Scope.OWN, Scope.TEAM, Scope.DEPARTMENT, Scope.STORE
+_REGION, _GROUP = Scope.REGION, Scope.GROUP
 
 _EVERYBODY = {
     "benchmark:share:read": _STORE,
@@ -97,6 +104,7 @@ _EVERYBODY = {
     "evaluation:ledger:read": _OWN,
     "evaluation:scheme:read": _STORE,
     "evaluation:scorecard:read": _OWN,
+    "people:contact:read": _STORE,
     "people:employee:read": _STORE,
     "tenancy:group:read": _STORE,
     "surveys:template:read": _STORE,
@@ -150,6 +158,7 @@ _CUSTOMER_SERVICE = _EVERYBODY | {
     "workshop:order:read": _STORE,
 }
 _STORE_MANAGEMENT = _CUSTOMER_SERVICE | {
+    "accounts:view:start": _STORE,
     "audit:event:read": _STORE,
     "complaints:complaint:sign": _STORE,
     "evaluation:appeal:decide": _STORE,
@@ -165,9 +174,12 @@ _STORE_MANAGEMENT = _CUSTOMER_SERVICE | {
     "surveys:response:rule": _STORE,
     "tenancy:setting:read": _STORE,
 }
+#: Neither customers' contact data nor colleagues' numbers: the work is on the vehicle.
+_NO_PHONES = frozenset({"customers:customer:read", "people:contact:read"})
+
 _HQ = {
     "benchmark:result:read": _GROUP,
-    "evaluation:kpi:read": _GROUP,
+    "evaluation:figure:read": _GROUP,
     "evaluation:run:read": _GROUP,
     "evaluation:scheme:read": _GROUP,
     "interchange:batch:read": _GROUP,
@@ -186,11 +198,15 @@ ROLES: Mapping[str, Mapping[str, Scope]] = MappingProxyType(
             permission: (_DEPT if scope == _TEAM else scope) for permission, scope in _SALES_LEAD.items()
         },
         "SERVICE_ADVISOR": _SERVICE,
-        "TECHNICIAN": {name: scope for name, scope in _SERVICE.items() if name != "customers:customer:read"},
+        "TECHNICIAN": {name: scope for name, scope in _SERVICE.items() if name not in _NO_PHONES},
         "WORKSHOP_CONTROLLER": _SERVICE,
-        "PARTS_CLERK": {name: scope for name, scope in _SERVICE.items() if name != "customers:customer:read"},
+        "PARTS_CLERK": {name: scope for name, scope in _SERVICE.items() if name not in _NO_PHONES},
         "SERVICE_MANAGER": _SERVICE
         | {
+            "care:call:log": _DEPT,
+            "care:call:read": _DEPT,
+            "care:task:close": _DEPT,
+            "care:task:read": _DEPT,
             "complaints:complaint:read": _DEPT,
             "evaluation:kpi:read": _STORE,
             "evaluation:scorecard:read": _DEPT,
@@ -210,6 +226,23 @@ ROLES: Mapping[str, Mapping[str, Scope]] = MappingProxyType(
             "surveys:response:rule": _STORE,
         },
         "STORE_GM": _STORE_MANAGEMENT,
+        # pays by results and keeps the files of staff; judges nobody, and meets no customer
+        "HR": _EVERYBODY
+        | {
+            "evaluation:appeal:read": _STORE,
+            "evaluation:ledger:read": _STORE,
+            "evaluation:scorecard:read": _STORE,
+        },
+        "REGION_MANAGER": {
+            "benchmark:share:read": _REGION,
+            "evaluation:figure:read": _REGION,
+            "evaluation:run:read": _REGION,
+            "evaluation:scheme:read": _REGION,
+            "interchange:batch:read": _REGION,
+            "surveys:template:read": _REGION,
+            "tenancy:group:read": _REGION,
+            "tenancy:setting:read": _REGION,
+        },
         "HQ_ANALYST": _HQ,
         "HQ_QUALITY": _HQ
         | {
@@ -237,6 +270,7 @@ ROLES: Mapping[str, Mapping[str, Scope]] = MappingProxyType(
             "accounts:provider:manage": _GROUP,
             "accounts:provider:read": _GROUP,
             "accounts:session:end": _GROUP,
+            "accounts:view:start": _GROUP,
             "jobs:dead:read": _GROUP,
             "jobs:dead:replay": _GROUP,
             "tenancy:group:read": _GROUP,
@@ -256,6 +290,23 @@ ROLES: Mapping[str, Mapping[str, Scope]] = MappingProxyType(
             "people:employee:read": _STORE,
             "tenancy:group:read": _STORE,
         },
+        # answers for personal data in the whole group: sees who looked and what was agreed to; customers (masked) per store
+        "DPO": {
+            "accounts:account:read": _GROUP,
+            "audit:event:read": _GROUP,
+            "customers:customer:read": _STORE,
+            "surveys:template:read": _GROUP,
+            "tenancy:group:read": _GROUP,
+            "tenancy:setting:read": _GROUP,
+        },
+        # whoever runs the installation, by break-glass only: what support needs, nothing about persons
+        "PLATFORM_OPERATOR": {
+            "evaluation:run:read": _STORE,
+            "interchange:batch:read": _STORE,
+            "jobs:dead:read": _GROUP,
+            "tenancy:group:read": _STORE,
+            "tenancy:setting:read": _STORE,
+        },
         "INTEGRATOR": {
             "interchange:batch:read": _STORE,
             "interchange:export:import": _STORE,
@@ -264,8 +315,47 @@ ROLES: Mapping[str, Mapping[str, Scope]] = MappingProxyType(
     }
 )
 
-#: Roles that a membership of the whole group may carry; the others need a store.
-GROUP_ROLES = frozenset({"HQ_ANALYST", "HQ_QUALITY", "HQ_DIRECTOR", "GROUP_ADMIN", "INTERNAL_AUDIT"})
+#: Roles that a membership of the whole group may carry; the others need a store, or a region.
+GROUP_ROLES = frozenset(
+    {"DPO", "GROUP_ADMIN", "HQ_ANALYST", "HQ_DIRECTOR", "HQ_QUALITY", "INTERNAL_AUDIT", "PLATFORM_OPERATOR"}
+)
 
 #: Of these, the ones a membership of a single store may carry too: an auditor 内审 reads persons only where that is given.
-EITHER_ROLES = frozenset({"INTERNAL_AUDIT"})
+EITHER_ROLES = frozenset({"DPO", "INTERNAL_AUDIT", "PLATFORM_OPERATOR"})
+
+#: Roles of a region 区域: of a membership that names one, and no store.
+REGION_ROLES = frozenset({"REGION_MANAGER"})
+
+#: Roles that nobody gives by hand: they come by break-glass, for hours and with a reason (`accounts.break_glass`).
+BREAK_GLASS_ROLES = frozenset({"PLATFORM_OPERATOR"})
+
+#: Roles that an identity provider or a directory may give: break-glass needs a reason and an end, which they cannot say, and
+#: a region is named by an administrator.
+MAPPED_ROLES = frozenset(ROLES) - BREAK_GLASS_ROLES - REGION_ROLES
+
+#: Roles that nobody passes on for a holiday: who manages accounts is chosen, and programs have no holidays.
+UNDELEGABLE_ROLES = frozenset({"GROUP_ADMIN", "INTEGRATOR", "PLATFORM_OPERATOR"})
+
+#: What concerns a person themself at OWN scope: a stand-in does not get it.
+PERSONAL_RIGHTS = frozenset(
+    {
+        "evaluation:appeal:file",
+        "evaluation:appeal:read",
+        "evaluation:ledger:read",
+        "evaluation:scorecard:read",
+    }
+)
+
+#: Every permission that only reads.
+READING = frozenset(name for name in PERMISSIONS if name.endswith(":read"))
+
+
+def goes_with(role: str, *, store: bool, region: bool) -> bool:
+    """May a membership of a store, a region, or (neither) the group carry this role? False for unknown roles."""
+    if role not in ROLES or (store and region):
+        return False
+    if region:
+        return role in REGION_ROLES
+    if store:
+        return role not in REGION_ROLES and (role not in GROUP_ROLES or role in EITHER_ROLES)
+    return role in GROUP_ROLES

@@ -107,19 +107,25 @@ async def confirm_factor(
     pending: PendingFactor,
     *,
     code: str,
+    replaces: bool = True,
     clock: Clock = SYSTEM_CLOCK,
 ) -> list[str]:
     """Let the pending device count from now on, instead of an earlier one; new recovery codes, shown this once.
 
+    ``replaces``: whether it may take the place of a device that counts: not for who knows the password only.
+
     Raises:
         Refused: WRONG_CODE.
-        WrongState: the pending device was replaced meanwhile.
+        WrongState: the pending device was replaced meanwhile, or there is one that counts and stays.
     """
     now = clock.now()
+    if not replaces and await has_factor(session, account_id):
+        raise WrongState("there is a device already")
     step = matching_step(pending.seed, typed_code(code), now, after=0)
     if step is None:
         raise Refused("WRONG_CODE", "this is not the code of the device", path=("code",))
-    await session.execute(delete(SecondFactor).where(*_confirmed(account_id)))
+    if replaces:
+        await session.execute(delete(SecondFactor).where(*_confirmed(account_id)))
     confirmed = (
         update(SecondFactor)
         .where(SecondFactor.id == pending.id, *_pending(account_id))

@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, exists, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..clock import SYSTEM_CLOCK, Clock
@@ -20,7 +20,7 @@ from ..tenancy.ids import new_id
 from ..tenancy.sealing import Sealer
 from .attempts import Target, count_attempt, count_success
 from .history import record_sign_in
-from .local_model import SignInStep
+from .local_model import SecondFactor, SignInStep
 from .model import Account
 from .second_factor import use_code
 from .sign_in import Sessions, SignedIn
@@ -121,6 +121,7 @@ async def verify_step(session: AsyncSession, cookie: str, *, by: SignInBy, clock
     Raises:
         Unauthenticated: unknown, ended, used up, another browser's, or of a disabled account; never says which.
     """
+    counts = exists().where(SecondFactor.account_id == SignInStep.account_id, SecondFactor.confirmed_at.is_not(None))
     query = (
         select(
             SignInStep.id, SignInStep.kind, SignInStep.account_id, SignInStep.group_id, Account.name, SignInStep.tries
@@ -132,6 +133,8 @@ async def verify_step(session: AsyncSession, cookie: str, *, by: SignInBy, clock
             SignInStep.tries < MOST_TRIES,
             SignInStep.user_agent.is_not_distinct_from(short_user_agent(by.user_agent)),
             Account.state == "ACTIVE",
+            # Once there is a device, a step that knows the password only must not set up another.
+            or_(SignInStep.kind == "CODE", ~counts),
         )
     )
     row = (await session.execute(query)).one_or_none()

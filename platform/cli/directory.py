@@ -12,8 +12,8 @@ from rich.table import Table
 from ..auth.actor import Actor
 from ..auth.scim.connections import ConnectionInfo, list_connections
 from ..composition import open_platform, running_server
-from ..domain.accounts import directory_access
-from ..domain.accounts.directory_access import MappingInfo
+from ..domain.directory import access
+from ..domain.directory.access import MappingInfo
 from ..domain.work import GroupWork, open_group_work
 from ..errors import Invalid, NotFound
 from ..settings import Settings, settings
@@ -51,7 +51,7 @@ def connect(
 
     async def create(server: Server) -> str:
         async with _work(server, chosen, group) as (work, _):
-            made = await directory_access.create_connection(work, label=label, lifetime=timedelta(days=days))
+            made = await access.create_connection(work, label=label, lifetime=timedelta(days=days))
         return made.clear
 
     with running_server(chosen) as server:
@@ -69,7 +69,7 @@ def list_(group: Group) -> None:
     async def read(server: Server) -> tuple[list[ConnectionInfo], list[MappingInfo], dict[UUID, str]]:
         async with _work(server, chosen, group) as (work, stores):
             connections = await list_connections(work.session, work.actor, limit=100)
-            mappings = await directory_access.list_mappings(work.session, work.actor)
+            mappings = await access.list_mappings(work.session, work.actor)
         return connections, mappings, {id_: code for code, id_ in stores.items()}
 
     with running_server(chosen) as server:
@@ -97,7 +97,7 @@ def revoke(group: Group, connection: Annotated[str, typer.Argument(help="Id of t
 
     async def end(server: Server) -> None:
         async with _work(server, chosen, group) as (work, _):
-            await directory_access.revoke_connection(work, _id(connection))
+            await access.revoke_connection(work, _id(connection))
 
     with running_server(chosen) as server:
         run(end(server))
@@ -120,7 +120,7 @@ def map_(
         async with _work(server, chosen, group) as (work, stores):
             if store is not None and store not in stores:
                 raise NotFound(f"group {group} has no store {store!r}")
-            return await directory_access.add_mapping(
+            return await access.add_mapping(
                 work,
                 by="EXTERNAL_ID" if external_id else "DISPLAY_NAME",
                 value=value,
@@ -141,7 +141,7 @@ def unmap(group: Group, mapping: Annotated[str, typer.Argument(help="Id of the m
 
     async def remove(server: Server) -> None:
         async with _work(server, chosen, group) as (work, _):
-            await directory_access.remove_mapping(work, _id(mapping))
+            await access.remove_mapping(work, _id(mapping))
 
     with running_server(chosen) as server:
         run(remove(server))
@@ -155,7 +155,7 @@ def apply(group: Group) -> None:
 
     async def again(server: Server) -> int:
         async with _work(server, chosen, group) as (work, _):
-            return await directory_access.apply_all(work)
+            return await access.apply_all(work)
 
     with running_server(chosen) as server:
         console.print(f"{run(again(server))} people")

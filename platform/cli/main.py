@@ -15,6 +15,7 @@ from . import (
     exchange,
     explain,
     jobs,
+    operator,
     people,
     providers,
     schema,
@@ -39,6 +40,7 @@ app.command("import")(exchange.import_folder)
 app.command("close-month")(exchange.close_month)
 app.command("token")(people.token)
 app.command("explain")(explain.explain_document)
+app.command("break-glass")(operator.break_glass)
 app.add_typer(server.database, name="db")
 app.add_typer(stores.app, name="store")
 app.add_typer(people.app, name="user")

@@ -30,6 +30,7 @@ def add(
     group: Annotated[str, typer.Option(help="Code of the group.")],
     role: Annotated[str, typer.Option(help="Role, such as STORE_GM; HQ roles take no store. See docs/roles.md.")],
     store: Annotated[str | None, typer.Option(help="Code of the store where the role counts.")] = None,
+    region: Annotated[str | None, typer.Option(help="Region, for REGION_MANAGER.")] = None,
     employee: Annotated[str | None, typer.Option(help="Employee number there: whose own rows the person sees.")] = None,
     show_as: Annotated[
         str | None, typer.Option("--display-name", help="Name to show. Default: the sign-in name.")
@@ -53,6 +54,7 @@ def add(
                 group=group,
                 role=role,
                 store=store,
+                region=region,
                 employee=employee,
                 show_as=show_as or name,
                 email=email,
@@ -60,7 +62,7 @@ def add(
                 password=secret,
             )
         )
-    console.print(f"{name}: {role} " + (f"at {store}" if store else f"of {group}"))
+    console.print(f"{name}: {role} " + (f"at {store}" if store else f"of {region or group}"))
     answer(str(made))
 
 
@@ -72,6 +74,7 @@ async def add_person(
     group: str,
     role: str,
     store: str | None = None,
+    region: str | None = None,
     employee: str | None = None,
     show_as: str,
     email: str | None = None,
@@ -104,9 +107,10 @@ async def add_person(
                 account_id,
                 role=role,
                 store_id=place.id if place else None,
+                region=region,
                 employee_id=employee_id,
             )
-            work.audit("accounts.create", "Account", account_id, after={"role": role, "store": store})
+            work.audit("accounts.create", "Account", account_id, after={"role": role, "store": store, "region": region})
         return account_id
 
 

@@ -10,8 +10,9 @@ from sqlalchemy import select
 from ..errors import NotFound, StaleVersion
 from ..tenancy.base import StoreTable
 from ..tenancy.columns import Recorded
-from ..tenancy.reader.entity import Entity, Viewer
+from ..tenancy.reader.entity import Entity
 from ..tenancy.reader.sql import visible
+from .reading import viewer_of
 from .work import Work
 
 Row = TypeVar("Row", bound=StoreTable)
@@ -53,9 +54,8 @@ def touch(work: Work, row: Recorded) -> None:
 
 async def sees(work: Work, entity: Entity, row_id: UUID) -> bool:
     """Does the row exist for the actor? By the same grants that decide what the actor can read."""
-    held = {grant.permission: work.actor.scope(grant.permission, work.store.id) for grant in entity.grants}
-    reach = {name: int(scope) for name, scope in held.items() if scope is not None}
-    viewer = Viewer(reach, work.actor.employees_at(work.store.id), local_day(work))
+    permissions = {grant.permission for grant in entity.grants}
+    viewer = viewer_of(work.actor, work.store.id, local_day(work), permissions)
     row = entity.table.alias()
     query = select(row.c.id).where(row.c.id == row_id, visible(entity, viewer, row))
     return (await work.session.execute(query)).first() is not None

@@ -2,6 +2,7 @@
 
 from ..auth import local_model as _local
 from ..auth import model as _auth
+from ..auth import view_as as _view_as
 from ..auth.oauth import model as _oauth
 from ..auth.oidc import model as _oidc
 from ..auth.scim import model as _scim
@@ -37,5 +38,6 @@ MODULES = (
     _sales,
     _scim,
     _surveys,
+    _view_as,
     _workshop,
 )

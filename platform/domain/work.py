@@ -20,6 +20,7 @@ from ..auth import rights
 from ..auth.actor import Actor
 from ..auth.roles import Scope
 from ..clock import SYSTEM_CLOCK, Clock
+from ..errors import ViewOnly
 from ..outgoing import Outgoing
 from ..settings import Settings
 from ..tenancy.crypto import ContactCipher
@@ -87,6 +88,8 @@ class _Unit:
     now: datetime
     request_id: str | None = None
     jobs: list[Job] = field(default_factory=list)
+    #: for whom the actor stands in with what they did here, by name
+    covered: set[str] = field(default_factory=set)
     _events: list[dict[str, Any]] = field(default_factory=list)
     _audits: list[dict[str, Any]] = field(default_factory=list)
 
@@ -100,13 +103,14 @@ class _Unit:
         before: dict[str, Any] | None = None,
         after: dict[str, Any] | None = None,
     ) -> None:
-        """Record who did what, in this transaction. Values must be masked already."""
+        """Record who did what, in this transaction: of a stand-in both names, "X for Y". Values must be masked already."""
+        names = [self.actor.name, *([f"for {', '.join(sorted(self.covered))}"] if self.covered else [])]
         self._audits.append(
             {
                 "id": new_id(),
                 "at": self.now,
                 "actor": self.actor.key,
-                "actor_name": self.actor.name,
+                "actor_name": " ".join(names),
                 "action": action,
                 "entity": entity,
                 "entity_id": entity_id,
@@ -117,6 +121,11 @@ class _Unit:
                 "session_id": self.actor.session_id,
             }
         )
+
+    def _require(self, permission: str, store_id: UUID | None) -> Scope:
+        scope = self.actor.require(permission, store_id)
+        self.covered.update(self.actor.acting_for(permission, store_id))
+        return scope
 
 
 @dataclass(slots=True)
@@ -132,7 +141,7 @@ class Work(_Unit):
 
     def require(self, permission: str) -> Scope:
         """The scope in which the actor holds the permission here; NotFound or Forbidden otherwise."""
-        return self.actor.require(permission, self.store.id)
+        return self._require(permission, self.store.id)
 
     def emit(self, event: str, entity: str, entity_id: UUID, **data: Any) -> None:
         """Add to the store's change feed and wake the jobs that follow. `data` holds ids and codes, never personal data."""
@@ -179,7 +188,7 @@ class GroupWork(_Unit):
 
     def require(self, permission: str) -> Scope:
         """The scope in which the actor holds the permission for the group; Forbidden otherwise."""
-        return self.actor.require(permission, None)
+        return self._require(permission, None)
 
     def enqueue(
         self,
@@ -217,8 +226,10 @@ async def open_work(
     """Open one store's transaction for an actor; commit at the end, roll back on any error.
 
     Raises:
+        ViewOnly: the actor looks as a role.
         Unavailable: the store is not active, or its database cannot answer.
     """
+    _require_own_view(actor)
     async with store_session(platform.engines, store) as session:
         work = Work(session, actor, platform, platform.clock.now(), request_id, store=store)
         yield work
@@ -231,9 +242,15 @@ async def open_work(
 
 @asynccontextmanager
 async def open_group_work(
-    platform: Platform, group: ResolvedGroup, actor: Actor, *, request_id: str | None = None
+    platform: Platform, group: ResolvedGroup, actor: Actor, *, request_id: str | None = None, viewing: bool = False
 ) -> AsyncIterator[GroupWork]:
-    """Open a transaction on the group's control rows; commit at the end, roll back on any error."""
+    """Open a transaction on the group's control rows; commit at the end, roll back on any error.
+
+    Raises:
+        ViewOnly: the actor looks as a role, and this is not (`viewing`) the end of the look.
+    """
+    if not viewing:
+        _require_own_view(actor)
     async with group_session(platform.engines, group) as session:
         work = GroupWork(session, actor, platform, platform.clock.now(), request_id, group=group)
         yield work
@@ -241,3 +258,9 @@ async def open_group_work(
         await enqueue(session, work.jobs)
         await append_to_group(session, platform.audit_signer(group.id, Chain("group", group.id)), work._audits)
     rights.after_commit(session)
+
+
+def _require_own_view(actor: Actor) -> None:
+    """The doors refuse it first; whatever comes from elsewhere ends here."""
+    if actor.viewing is not None:
+        raise ViewOnly("nothing is changed while looking as a role")

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import strawberry
 
-from ..auth.accounts import AccountInfo, MembershipInfo, find_info, list_accounts, memberships_of
+from ..auth.account_reads import AccountInfo, MembershipInfo, find_info, list_accounts, memberships_of
 from ..auth.roles import ROLES
 from ..auth.tokens import TokenInfo, list_tokens
 from ..domain.accounts import actions
@@ -27,6 +27,7 @@ from .types import PageInfo
 
 ACCOUNT, MEMBERSHIP, TOKEN = "Account", "AccountMembership", "AccessToken"
 USER_ERRORS = {
+    "BREAK_GLASS": Saying("该角色不能手工授予。", "Nobody gives this role by hand."),
     "MEMBERSHIP_EXISTS": Saying("该账号在此已有该角色。", "The account has this role there already."),
     "NAME_TAKEN": Saying("该登录名已被使用。", "This sign-in name is taken."),
     "NO_EMPLOYEE": Saying("该门店没有此工号。", "The store has no employee with this number."),
@@ -43,12 +44,15 @@ class AccountMembershipType:
 
     id: strawberry.ID = strawberry.field(description="Opaque id of the membership.")
     role: str = strawberry.field(description="Code of the role 角色.")
-    store: strawberry.ID | None = strawberry.field(description="Id of the store; null: of the group 门店.")
+    store: strawberry.ID | None = strawberry.field(description="Id of the store; null: of a region or the group 门店.")
+    region: str | None = strawberry.field(description="The region whose stores it reaches 区域.")
     valid_from: datetime = strawberry.field(description="Since when 开始时间.")
     valid_to: datetime | None = strawberry.field(description="Until when; null: for good 结束时间.")
     by_provider: bool = strawberry.field(
         description="An identity provider gives it, anew at each sign-in; false: an administrator did 由身份提供方授予."
     )
+    delegated_by: str | None = strawberry.field(description="Name of whose holiday it covers 代理谁.")
+    reason: str | None = strawberry.field(description="Why, for delegations and break-glass 原因.")
 
 
 @strawberry.type(name="Account", description="Somebody, or a program, that signs in 账号.")
@@ -112,9 +116,12 @@ def _account(context: Context, info: AccountInfo, memberships: Sequence[Membersh
                 id=strawberry.ID(context.id_of_group(MEMBERSHIP, item.id)),
                 role=item.role,
                 store=strawberry.ID(ids.store_id(item.store_id)) if item.store_id else None,
+                region=item.region,
                 valid_from=item.valid_from,
                 valid_to=item.valid_to,
                 by_provider=item.provider_id is not None,
+                delegated_by=item.delegator,
+                reason=item.reason,
             )
             for item in memberships
             if item.account_id == info.id
@@ -243,6 +250,9 @@ class AddMembershipInput:
     store_id: strawberry.ID | None = strawberry.field(
         default=None, description="Id of the store; roles of HQ take none 门店."
     )
+    region: str | None = strawberry.field(
+        default=None, description="A region, for REGION_MANAGER: the stores whose region is this 区域."
+    )
     employee_no: str | None = strawberry.field(
         default=None, description="Employee number there: whose own rows the person sees 工号."
     )
@@ -271,6 +281,7 @@ async def _add(context: Context, given: Any) -> Done:
             account_id,
             role=given.role,
             store_id=store.id if store else None,
+            region=None if given.region is None else wording(given.region, path="region", most=100),
             employee_id=employee_id,
             valid_from=given.valid_from,
             valid_to=given.valid_to,

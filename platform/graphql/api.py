@@ -14,11 +14,13 @@ from . import (
     customers,
     directory,
     evaluation,
+    explain,
     interchange,
     jobs,
     providers,
     sessions,
     settings,
+    standing,
     surveys,
     templates,
 )
@@ -41,6 +43,7 @@ def _user_errors() -> Mapping[str, Saying]:
         providers,
         sessions,
         settings,
+        standing,
         surveys,
         templates,
     ):
@@ -69,6 +72,7 @@ def api_schema() -> ApiSchema:
                 settings.GroupSettings,
                 templates.GroupTemplates,
             ),
+            query=(explain.QueryAccess, standing.QueryStanding),
             store=(benchmark.StoreBenchmarks,),
             viewer=(sessions.ViewerAccount,),
             mutations=(
@@ -86,6 +90,7 @@ def api_schema() -> ApiSchema:
                 *providers.MUTATIONS,
                 *sessions.MUTATIONS,
                 *settings.MUTATIONS,
+                *standing.MUTATIONS,
                 *surveys.MUTATIONS,
                 *templates.MUTATIONS,
             ),

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from ..auth.actor import Actor
 from ..clock import SYSTEM_CLOCK, Clock
+from ..domain.reading import viewer_of
 from ..errors import NotFound, Unavailable
 from ..tenancy.lanes import Row
 from ..tenancy.reader.compile_sql import Run, Variant
@@ -133,9 +134,7 @@ class Context:
 
     def viewer(self, store: StoreInfo) -> Viewer:
         """The actor as the reader of a store sees them."""
-        held = {name: self.actor.scope(name, store.id) for name in _permissions(self.entities)}
-        reach = {name: int(scope) for name, scope in held.items() if scope is not None}
-        return Viewer(reach, self.actor.employees_at(store.id), self.today(store))
+        return viewer_of(self.actor, store.id, self.today(store), _permissions(self.entities))
 
     @asynccontextmanager
     async def reader(self, store: StoreInfo) -> AsyncIterator[Reader]:

@@ -10,8 +10,8 @@ from ..auth.accounts import MANAGE as MANAGE_ACCOUNTS
 from ..auth.roles import ROLES
 from ..auth.scim.connections import MANAGE, ConnectionInfo, list_connections
 from ..auth.scim.model import MAPPING_KEYS
-from ..domain.accounts import directory_access
-from ..domain.accounts.directory_access import MappingInfo, list_mappings
+from ..domain.directory import access
+from ..domain.directory.access import MappingInfo, list_mappings
 from ..domain.wording import storable
 from ..errors import Invalid
 from ..tenancy.session import group_session
@@ -119,7 +119,7 @@ async def _create(context: Context, given: Any) -> Done:
     if not 1 <= given.days <= _MOST_DAYS:
         raise Invalid(f"1 to {_MOST_DAYS} days", path=("days",))
     async with group_work(context) as work:
-        issued = await directory_access.create_connection(work, label=given.label, lifetime=timedelta(days=given.days))
+        issued = await access.create_connection(work, label=given.label, lifetime=timedelta(days=given.days))
     shown: Mapping[str, Any] = {
         "id": context.id_of_group(CONNECTION, issued.id),
         "token": issued.clear,
@@ -139,7 +139,7 @@ async def _revoke(context: Context, given: Any) -> Done:
     context.actor.require(MANAGE, None)
     connection_id = context.resolve_of_group(given.id, CONNECTION)
     async with group_work(context) as work:
-        await directory_access.revoke_connection(work, connection_id)
+        await access.revoke_connection(work, connection_id)
     return Done(values={"id": given.id})
 
 
@@ -161,7 +161,7 @@ async def _add(context: Context, given: Any) -> Done:
     context.actor.require(MANAGE_ACCOUNTS, None)
     store = None if given.store_id is None else (await context.resolve(given.store_id, ids.STORE))[0]
     async with group_work(context) as work:
-        mapping_id = await directory_access.add_mapping(
+        mapping_id = await access.add_mapping(
             work,
             by=given.by,
             value=storable(given.value, "value"),
@@ -184,7 +184,7 @@ async def _remove(context: Context, given: Any) -> Done:
     context.actor.require(MANAGE_ACCOUNTS, None)
     mapping_id = context.resolve_of_group(given.id, MAPPING)
     async with group_work(context) as work:
-        await directory_access.remove_mapping(work, mapping_id)
+        await access.remove_mapping(work, mapping_id)
     return Done(values={"id": given.id})
 
 

@@ -38,6 +38,7 @@ class Saying:
 CATALOGUE: Mapping[str, Saying] = {
     "UNAUTHENTICATED": Saying("请先登录。", "Please sign in."),
     "FORBIDDEN": Saying("您没有权限执行此操作。", "You may not do this."),
+    "VIEW_ONLY": Saying("正在以角色查看，不能更改任何内容。", "You are looking as a role: nothing can be changed."),
     "NOT_FOUND": Saying("没有找到。", "Not found."),
     "BAD_USER_INPUT": Saying("输入无效。", "The input is not valid."),
     "CONFLICT": Saying("数据已被更改，请重新读取。", "The data changed meanwhile; please read again."),

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import strawberry
 
-from ..errors import Refused
+from ..errors import Refused, ViewOnly
 from .context import Context, StoreInfo
 from .errors import USER_ERRORS, Saying
 from .inputs import argument, listing, made_enum, maybe
@@ -44,6 +44,8 @@ class Mutation:
     run: Callable[[Context, Any], Awaitable[Done]]
     shows: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
+    #: allowed to whoever looks as a role: only the end of the look
+    viewing: bool = False
 
 
 @dataclass
@@ -111,6 +113,8 @@ class Mutations:
     def _resolver(self, item: Mutation) -> Callable[..., Any]:
         async def resolve(root: Any, info: Any, input: Any) -> Payload:  # noqa: A002
             context = context_of(info)
+            if context.actor.viewing is not None and not item.viewing:
+                raise ViewOnly(item.name)
             try:
                 done = await item.run(context, input)
             except Refused as error:

@@ -15,6 +15,7 @@ from ..auth.oidc.settings_rules import Changeable
 from ..domain.accounts import providers
 from ..domain.accounts.examine import examine_provider
 from ..domain.wording import storable
+from ..errors import Invalid
 from ..tenancy.session import group_session
 from .context import Context
 from .errors import Saying
@@ -154,6 +155,13 @@ class GroupProviders:
         return [_provider(context, one, domains) for one in found]
 
 
+def _json(value: Any, kind: type, name: str) -> Any:
+    """A JSON value of this kind, or None; everything inside it is read where it is used."""
+    if value is not None and not isinstance(value, kind):
+        raise Invalid("an object" if kind is dict else "a list", path=(name,))
+    return storable(value, name)
+
+
 # --- changing --------------------------------------------------------------------------------------------------------
 
 _RULES = "Rules from claims to roles, such as {claim, equals, role, store} or {claim, matches, role} 角色规则."
@@ -189,8 +197,8 @@ async def _create(context: Context, given: Any) -> Done:
             issuer=given.issuer,
             client=given.client_id,
             secret=given.client_secret,
-            claim_names=storable(given.claim_names or {}, "claimNames"),
-            role_rules=storable(given.role_rules or [], "roleRules"),
+            claim_names=_json(given.claim_names, dict, "claimNames"),
+            role_rules=_json(given.role_rules, list, "roleRules") or [],
             creates_accounts=given.creates_accounts,
             **plain,
         )
@@ -228,8 +236,8 @@ async def _update(context: Context, given: Any) -> Done:
             client=given.client_id,
             name=given.name,
             scopes=given.scopes,
-            claim_names=storable(given.claim_names, "claimNames"),
-            role_rules=storable(given.role_rules, "roleRules"),
+            claim_names=_json(given.claim_names, dict, "claimNames"),
+            role_rules=_json(given.role_rules, list, "roleRules"),
             creates_accounts=given.creates_accounts,
         )
     return await _changed(context, provider_id)

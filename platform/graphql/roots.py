@@ -125,12 +125,29 @@ def _stores_resolver(connection: type) -> Callable[..., Any]:
     return stores
 
 
-@strawberry.type(name="Membership", description="A role at one store, or of the group.")
+@strawberry.type(name="Membership", description="A role at one store, in a region's stores, or of the group.")
 class MembershipType:
     """What the viewer is, and where."""
 
+    id: strawberry.ID | None = strawberry.field(description="Opaque id; null while looking as a role.")
     role: str = strawberry.field(description="Code of the role, such as SALES_CONSULTANT; CLIENT: a program 角色.")
-    store_code: str | None = strawberry.field(description="Code of the store; null: of the group 门店代码.")
+    store_code: str | None = strawberry.field(description="Code of the store; null: of a region or the group 门店代码.")
+    region: str | None = strawberry.field(description="The region whose stores it reaches 区域.")
+    delegated_by: str | None = strawberry.field(description="Name of whose holiday it covers 代理谁.")
+    valid_to: datetime | None = strawberry.field(description="Until when; null: for good 结束时间.")
+
+
+@strawberry.type(name="Viewing", description="That the viewer looks at the product as a role 以角色查看.")
+class ViewingType:
+    """The look that is going on."""
+
+    id: strawberry.ID = strawberry.field(
+        description="Opaque id: with a bearer token the header Forecourt-View-As names it."
+    )
+    role: str = strawberry.field(description="Code of the role 角色.")
+    store_code: str | None = strawberry.field(description="Code of the store 门店代码.")
+    region: str | None = strawberry.field(description="The region 区域.")
+    until: datetime = strawberry.field(description="When it ends by itself 结束时间.")
 
 
 @strawberry.type(name="Permission", description="Something the viewer may do somewhere.")
@@ -162,9 +179,32 @@ class ViewerFields:
         context = context_of(info)
         codes = {store.id: store.code for store in await context.stores()}
         return [
-            MembershipType(role=item.role, store_code=codes.get(item.store_id) if item.store_id else None)
+            MembershipType(
+                id=strawberry.ID(context.id_of_group("AccountMembership", item.id)) if item.id else None,
+                role=item.role,
+                store_code=codes.get(item.store_id) if item.store_id else None,
+                region=item.region,
+                delegated_by=item.delegator if item.delegated_by else None,
+                valid_to=item.valid_to,
+            )
             for item in context.actor.memberships
         ]
+
+    @strawberry.field(description="The look as a role that is going on; null: the viewer is themself 以角色查看.")  # type: ignore[untyped-decorator]
+    async def viewing(self, info: strawberry.Info) -> ViewingType | None:
+        context = context_of(info)
+        look = context.actor.viewing
+        if look is None:
+            return None
+        [role] = context.actor.memberships
+        codes = {store.id: store.code for store in await context.stores()}
+        return ViewingType(
+            id=strawberry.ID(str(look.id)),
+            role=role.role,
+            store_code=codes.get(role.store_id) if role.store_id else None,
+            region=role.region,
+            until=look.until,
+        )
 
     @strawberry.field(description="Permissions at a store, or of the group without one 权限.")  # type: ignore[untyped-decorator]
     async def permissions(

@@ -38,10 +38,12 @@ async def store_work(context: Context, store: StoreInfo) -> AsyncIterator[Work]:
 
 
 @asynccontextmanager
-async def group_work(context: Context) -> AsyncIterator[GroupWork]:
-    """One unit of work of the actor on the group's control rows."""
+async def group_work(context: Context, *, viewing: bool = False) -> AsyncIterator[GroupWork]:
+    """One unit of work of the actor on the group's control rows; `viewing` also while they look as a role."""
     known = services(context)
-    async with open_group_work(known.platform, known.group, context.actor, request_id=context.request_id) as work:
+    async with open_group_work(
+        known.platform, known.group, context.actor, request_id=context.request_id, viewing=viewing
+    ) as work:
         yield work
 
 

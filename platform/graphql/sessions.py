@@ -11,7 +11,7 @@ from uuid import UUID
 
 import strawberry
 
-from ..auth.accounts import find_info, find_own_group
+from ..auth.account_reads import find_info, find_own_group
 from ..auth.devices import device_of
 from ..auth.history import list_sign_ins
 from ..auth.own_sessions import list_sessions

@@ -92,7 +92,7 @@ class AccountDesk:
         if step.kind != "ENROL":
             raise Unauthenticated("sign in again")
         actor = await self._actor(step.account_id)
-        codes = await self._confirm(actor, step.account_id, step.name, code=code, by=by)
+        codes = await self._confirm(actor, step.account_id, step.name, code=code, by=by, replaces=False)
         async with control_session(self._platform().engines) as session:
             return await steps.end_step(session, step, by=by, clock=self._platform().clock), codes
 
@@ -156,7 +156,7 @@ class AccountDesk:
         self, actor: Actor, cookie: str, *, code: str, by: SignInBy
     ) -> tuple[OpenedSession, list[str]]:
         """The device counts; the session goes on under a new cookie. Refused: WRONG_CODE, NO_SECOND_FACTOR. Throttled."""
-        codes = await self._confirm(actor, _own(actor), actor.name, code=code, by=by)
+        codes = await self._confirm(actor, _own(actor), actor.name, code=code, by=by, replaces=True)
         return await self._rotated(cookie, method="PASSWORD_AND_CODE"), codes
 
     async def remove_factor(self, actor: Actor, cookie: str) -> OpenedSession:
@@ -248,7 +248,9 @@ class AccountDesk:
         if tried.used == "RECOVERY":
             await self._tell(actor.group_id, account_id, "RECOVERY_CODE_USED")
 
-    async def _confirm(self, actor: Actor, account_id: UUID, name: str, *, code: str, by: SignInBy) -> list[str]:
+    async def _confirm(
+        self, actor: Actor, account_id: UUID, name: str, *, code: str, by: SignInBy, replaces: bool
+    ) -> list[str]:
         platform = self._platform()
         picture = await self._pending(actor, account_id, name)
         if picture is None:
@@ -259,7 +261,7 @@ class AccountDesk:
         if pause > 0:
             raise Throttled("too many wrong codes", retry_after=pause)
         async with open_group_work(platform, await self._group(actor), actor) as work:
-            codes = await actions.confirm_second_factor(work, account_id, picture.factor, code=code)
+            codes = await actions.confirm_second_factor(work, account_id, picture.factor, code=code, replaces=replaces)
         async with control_session(platform.engines) as session:
             await count_success(session, target, platform.clock.now())
         return codes

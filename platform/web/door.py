@@ -1,6 +1,7 @@
 """Signing in and out, the language, and the way home."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from starlette.responses import Response
@@ -72,9 +73,11 @@ async def set_language(visit: Visit) -> Response:
 
 async def home(visit: Visit) -> Response:
     """Send the visitor to the page that matters to their role: HQ, then store management, then the own month."""
-    hq = visit.who.can("benchmark:result:read", None)
+    hq = visit.may("benchmark:result:read")
+    # looking as a role, one is sent where the role is sent
+    offered = replace(visit.who, viewing=None)
     stores = [item for item in visit.who.memberships if item.store_id is not None]
-    managed = [item for item in stores if visit.who.can("evaluation:kpi:read", item.store_id)]
+    managed = [item for item in stores if offered.can("evaluation:kpi:read", item.store_id)]
     people = visit.people()
     if not hq and not managed and not people:
         return visit.page("welcome.html")

@@ -36,7 +36,7 @@ class OAuthPages:
 
     def __init__(self, service: Callable[[], AuthorizationService], *, failures: Buckets | None = None) -> None:
         self._service = service
-        self._failures = failures or Buckets(burst=20, per_minute=20)
+        self._failures = Buckets(burst=20, per_minute=20) if failures is None else failures
 
     def routes(self) -> list[BaseRoute]:
         """Every address."""

@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from ..errors import Fault, Forbidden, ForecourtError, NotFound
-from . import door, me, months, stores
+from . import door, me, months, standing, stores
 from .desk import WebDesk
 from .guard import SECURITY_HEADERS, Guard
 from .visit import Handler, error_page, open_page, staff_page, visit_of
@@ -67,6 +67,13 @@ def routes(desk: WebDesk) -> list[BaseRoute]:
         staff("/me", me.choose_month),
         staff("/me/{month}", me.show_month),
         staff("/me/{month}/appeals", me.appeal, "POST"),
+        staff("/view-as", standing.show_view_as),
+        staff("/view-as", standing.start_view_as, "POST"),
+        staff("/view-as/end", standing.end_view_as, "POST"),
+        staff("/standing", standing.show_standing),
+        staff("/standing", standing.delegate, "POST"),
+        staff("/standing/new", standing.choose_stand_in),
+        staff("/standing/end", standing.end_delegation, "POST"),
         Mount("/static", _Static(directory=str(files("forecourt.web") / "static")), middleware=middleware),
     ]
 

@@ -143,7 +143,8 @@ class SsoPages:
         group, provider = _codes(request)
         wishes = _wishes(request)
         name = await self._sso.name_of(group, provider)
-        return visit.page("sso_ask.html", name=name, back=wishes["back"], anew=wishes["anew"])
+        start = start_path(group, provider)
+        return visit.page("sso_ask.html", name=name, start=start, back=wishes["back"], anew=wishes["anew"])
 
     async def begin(self, visit: Visit) -> Response:
         """Send the browser to the provider."""

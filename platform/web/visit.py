@@ -1,7 +1,7 @@
 """One request of one person: who they are, what language they read, the document they run, the page they get."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 from uuid import UUID
@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from ..auth.actor import Actor
 from ..auth.web_sessions import COOKIE, SignInBy, VerifiedSession
-from ..errors import Fault, Forbidden, ForecourtError, NotFound, Throttled, Unauthenticated, Unavailable
+from ..errors import Fault, Forbidden, ForecourtError, NotFound, Throttled, Unauthenticated, Unavailable, ViewOnly
 from ..telemetry import logger
 from . import language as languages
 from .desk import WebDesk
@@ -23,6 +23,7 @@ _LOG = logger("forecourt.web")
 
 _RAISED: Final[Mapping[str, type[ForecourtError]]] = {
     "FORBIDDEN": Forbidden,
+    "VIEW_ONLY": ViewOnly,
     "NOT_FOUND": NotFound,
     "UNAUTHENTICATED": Unauthenticated,
     "BAD_USER_INPUT": NotFound,  # an address that nobody was given
@@ -99,15 +100,24 @@ class Visit:
         return [
             self.desk.global_id("Employee", item.store_id, item.employee_id)
             for item in self.who.memberships
-            if item.store_id is not None and item.employee_id is not None
+            if item.store_id is not None and item.employee_id is not None and item.delegated_by is None
         ]
 
     def may(self, permission: str, code: str | None = None) -> bool:
-        """Does the visitor hold a permission at the store with this code, or of the group? For what a page offers only."""
+        """Does the visitor hold a permission at the store with this code, or of the group? For what a page offers only.
+
+        Whoever looks as a role is offered what the role is offered.
+        """
+        offered = replace(self.who, viewing=None)
         if code is None:
-            return self.who.can(permission, None)
+            return offered.can(permission, None)
         at = {place.store_id for place in self.places if place.code == code}
-        return any(self.who.can(permission, store) for store in at)
+        return any(offered.can(permission, store) for store in at)
+
+    def may_look(self) -> bool:
+        """Could the visitor begin to look as a role, somewhere?"""
+        stores = (item.store_id for item in self.who.memberships)
+        return self.who.viewing is None and any(self.who.can("accounts:view:start", store) for store in (None, *stores))
 
     def page(self, template: str, *, status: int = 200, zone: str | None = None, **values: Any) -> Response:
         """The page made from a template."""
@@ -221,6 +231,8 @@ def error_page(visit: Visit, error: ForecourtError) -> Response:
     match error:
         case NotFound():
             kind, status = "not-found", 404
+        case ViewOnly():
+            kind, status = "view-only", 403
         case Forbidden():
             kind, status = "forbidden", 403
         case Throttled():

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from forecourt.auth import accounts
+from forecourt.auth import account_reads, accounts
 from forecourt.auth.actor import Actor, Membership
 from forecourt.auth.identify import ActorCache, actor_for_account, identify
 from forecourt.auth.tokens import issue_token
@@ -62,18 +62,18 @@ async def test_only_who_may_manage_accounts_does(world: World) -> None:
             with pytest.raises(Forbidden):
                 await accounts.enable_account(session, actor, target)
             with pytest.raises(Forbidden):
-                await accounts.list_accounts(session, actor)
+                await account_reads.list_accounts(session, actor)
             with pytest.raises(Forbidden):
-                await accounts.list_memberships(session, actor, target)
+                await account_reads.list_memberships(session, actor, target)
 
 
 async def test_an_account_of_another_group_does_not_exist(world: World) -> None:
     theirs = await world.account("south", ("STORE_GM", "S1"), group=world.south)
     admin = world.system(world.north)
     async with world.sessions() as session:
-        assert await accounts.list_accounts(session, admin) == []
-        assert await accounts.list_memberships(session, admin, theirs) == []
-        membership = (await accounts.list_memberships(session, world.system(world.south), theirs))[0]
+        assert await account_reads.list_accounts(session, admin) == []
+        assert await account_reads.list_memberships(session, admin, theirs) == []
+        membership = (await account_reads.list_memberships(session, world.system(world.south), theirs))[0]
         with pytest.raises(NotFound):
             await accounts.set_password(session, admin, theirs, password=PASSWORD)
         with pytest.raises(NotFound):
@@ -143,7 +143,7 @@ async def test_a_membership_counts_from_its_beginning_to_its_end(world: World) -
         again = await accounts.add_membership(session, world.system(), account, role="HQ_ANALYST", clock=world.clock)
         assert again != given
         await accounts.end_membership(session, world.system(), again, clock=world.clock)
-        assert len(await accounts.list_memberships(session, world.system(), account)) == 2
+        assert len(await account_reads.list_memberships(session, world.system(), account)) == 2
 
 
 async def test_a_membership_that_never_began_can_be_taken_back(world: World) -> None:
@@ -208,6 +208,6 @@ async def test_accounts_are_listed_in_pages(world: World) -> None:
     for name in ("cc", "aa", "bb"):
         await world.account(name)
     async with world.sessions() as session:
-        first = await accounts.list_accounts(session, world.system(), limit=2)
-        rest = await accounts.list_accounts(session, world.system(), after=first[-1].name, limit=2)
+        first = await account_reads.list_accounts(session, world.system(), limit=2)
+        rest = await account_reads.list_accounts(session, world.system(), after=first[-1].name, limit=2)
     assert [item.name for item in (*first, *rest)] == ["aa", "bb", "cc"]

@@ -90,6 +90,14 @@ async def test_a_device_counts_once_it_is_confirmed_and_replaces_the_one_before(
         async with world.sessions() as session:
             await confirm_factor(session, actor, account, pending, code=code, clock=world.clock)
     async with world.sessions() as session:
+        await begin_factor(session, actor, account, sealer=seal, clock=world.clock)
+        second = await pending_factor(session, account, sealer=seal, clock=world.clock)
+        assert second is not None
+    with pytest.raises(WrongState, match="already"):
+        async with world.sessions() as session:
+            right = pyotp.TOTP(second.seed).at(world.clock.now())
+            await confirm_factor(session, actor, account, second, code=right, replaces=False, clock=world.clock)
+    async with world.sessions() as session:
         assert await use_code(session, account, sealer=seal, code=code, clock=world.clock) is None
         world.later(seconds=STEP)
         following = pyotp.TOTP(pending.seed).at(world.clock.now())

@@ -8,7 +8,7 @@ import argon2
 import pytest
 from sqlalchemy import insert
 
-from forecourt.auth import accounts
+from forecourt.auth import account_reads, accounts
 from forecourt.auth.attempts import forget_attempts
 from forecourt.auth.identify import actor_for_account
 from forecourt.auth.model import SignInAttempt
@@ -59,7 +59,7 @@ async def test_the_right_password_signs_in(world: World) -> None:
     account = await world.account("li", password=PASSWORD)
     assert await attempt(world, " LI ", PASSWORD) == SignedIn(account, world.north)
     async with world.sessions() as session:
-        listed = await accounts.list_accounts(session, world.system())
+        listed = await account_reads.list_accounts(session, world.system())
     assert listed[0].last_sign_in_at == world.clock.now()
 
 

@@ -136,3 +136,13 @@ async def test_labels_and_lifetimes_are_bounded(world: World, label: str, days: 
     async with world.sessions() as session:
         with pytest.raises(Invalid):
             await issue_token(session, world.system(), account, label=label, lifetime=timedelta(days=days))
+
+
+def test_what_was_being_looked_up_while_everything_was_forgotten_is_not_kept(world: World) -> None:
+    cache, actor, now = ActorCache(), world.system(), world.clock.now()
+    before = cache.generation
+    cache.clear()
+    cache.put(b"a", actor, looked_up_at=now, expires_at=now + timedelta(days=1), generation=before)
+    assert cache.get(b"a", now) is None
+    cache.put(b"a", actor, looked_up_at=now, expires_at=now + timedelta(days=1), generation=cache.generation)
+    assert cache.get(b"a", now) == actor

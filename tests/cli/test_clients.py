@@ -1,12 +1,15 @@
 """`forecourt clients` and `forecourt oauth` as an operator types them."""
 
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from forecourt.cli import clients
+from forecourt.cli import clients, server
+from forecourt.jobs.oauth import TEND
+from forecourt.tenancy.provision import owner_connection
 from tests.conftest import World
 from tests.programs import new_key, public
 
@@ -54,3 +57,11 @@ def test_signing_keys_by_command(shell: CliRunner) -> None:
     assert rotated.exit_code == 0
     listed = shell.invoke(clients.oauth, ["keys"]).stdout
     assert [listed.count(state) for state in ("NEXT", "ACTIVE", "RETIRED")] == [1, 1, 1]
+
+
+def test_a_worker_puts_the_schedule_of_the_keys(world: World) -> None:
+    for _ in range(2):
+        asyncio.run(server._put_schedules(world.server, world.database.settings))
+    with owner_connection(world.server) as connection:
+        rows = connection.execute("select group_id, enabled from control.schedule where name = %s", (TEND,)).fetchall()
+    assert rows == [(None, True)]

@@ -39,10 +39,11 @@ class LiveApi:
         account: UUID | None = None,
         key: str | None = None,
     ) -> Actor:
-        """Somebody of a group with (role, code of the store or None) memberships; `employee` is who they are there."""
-        members = tuple(
-            Membership(role, self.store(code).id if code else None, employee if code else None) for role, code in roles
-        )
+        """Somebody of a group with (role, place) memberships; `employee` is who they are there.
+
+        A place is the code of a store, None for the group, or "@" and a code for the region of that store alone.
+        """
+        members = tuple(self.member(role, place, employee) for role, place in roles)
         found = account or new_id()
         return Actor(
             key or f"account:{found}",
@@ -52,6 +53,12 @@ class LiveApi:
             memberships=members,
             language="en",
         )
+
+    def member(self, role: str, place: str | None, employee: UUID | None = None) -> Membership:
+        """A membership at a place."""
+        if place is not None and place[0] == "@":
+            return Membership(role, None, region=place, region_stores=frozenset({self.store(place[1:]).id}))
+        return Membership(role, self.store(place).id if place else None, employee if place else None)
 
     def store(self, code: str) -> ResolvedStore:
         """A store of the world: a1, a2, b1 or b2."""
@@ -91,6 +98,12 @@ class LiveApi:
         document = f"mutation($input: {self.input_of(name)}!) {{ {name}(input: $input) {{ {shows} userErrors {{ code path }} }} }}"
         payload: dict[str, Any] = (await self.data(actor, document, {"input": given}))[name]
         return payload
+
+    async def attempt(self, actor: Actor, given: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+        """The whole answer of one document with several mutations by name; each commits alone."""
+        names = ", ".join(f"${name}: {self.input_of(name)}!" for name in given)
+        fields = " ".join(f"{name}(input: ${name}) {{ userErrors {{ code }} }}" for name in given)
+        return await self.run(actor, f"mutation({names}) {{ {fields} }}", given)
 
     async def refused(self, actor: Actor, name: str, given: Mapping[str, Any]) -> list[str]:
         """Codes of the refusals of one mutation."""

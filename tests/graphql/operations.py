@@ -127,6 +127,14 @@ MUTATIONS: Mapping[str, Needs] = {
     "decideAppeal": at_store(
         "evaluation:appeal:decide", lambda s: {"id": s.row("Appeal"), "uphold": True, "reason": " "}
     ),
+    "delegateRole": everybody(
+        lambda s: {
+            "membershipId": s.own("AccountMembership"),
+            "accountId": s.own("Account"),
+            "validTo": "2026-10-01T00:00:00Z",
+            **_WHY,
+        }
+    ),
     "disableAccount": for_group(_MANAGE, lambda s: {"id": s.own("Account")}),
     "disableClient": for_group(_CLIENTS, lambda s: {"id": s.own("OAuthClient")}),
     "disableIdentityProvider": for_group(_PROVIDE, lambda s: {"id": s.own("IdentityProvider")}),
@@ -136,7 +144,9 @@ MUTATIONS: Mapping[str, Needs] = {
     "endOtherSessions": everybody(lambda _: {}),
     "endSession": everybody(lambda s: {"id": s.own("WebSession")}),
     "endSessionsOf": for_group("accounts:session:end", lambda s: {"accountId": s.own("Account")}),
+    "endDelegation": everybody(lambda s: {"id": s.own("Delegation")}),
     "endMembership": for_group(_MANAGE, lambda s: {"id": s.own("AccountMembership")}),
+    "endViewAs": everybody(lambda _: {}),
     "fileAppeal": at_store("evaluation:appeal:file", lambda s: {"entryId": s.row("LedgerEntry"), "text": " "}),
     "fileComplaint": at_store(
         "complaints:complaint:file",
@@ -205,6 +215,7 @@ MUTATIONS: Mapping[str, Needs] = {
         "tenancy:setting:write",
         lambda s: {"key": "no.such.key", "value": 1, "validFrom": "2026-09-01", "storeId": s.store},
     ),
+    "startViewAs": at_store("accounts:view:start", lambda s: {"role": "NO_ROLE", "storeId": s.store, **_WHY}),
     "submitSurveyTemplate": for_group("surveys:template:write", lambda s: {"id": s.own("SurveyTemplate")}),
     "verifyAudit": for_group("audit:chain:verify", lambda _: {"reason": " "}),
     "testIdentityProvider": for_group(_PROVIDE, lambda s: {"id": s.own("IdentityProvider")}),
@@ -221,6 +232,9 @@ def reading(place: str, *permissions: str, arguments: str = "") -> Needs:
 OPEN = reading(GROUP)
 
 ROOT_FIELDS: Mapping[str, Needs] = {
+    "colleagues": OPEN,
+    "delegations": OPEN,
+    "explainAccess": OPEN,
     "group": OPEN,
     "node": OPEN,
     "nodes": OPEN,
@@ -256,7 +270,7 @@ GROUP_FIELDS: Mapping[str, Needs] = {
 _ORDERS, _WORKSHOP = "sales:order:read", "workshop:order:read"
 _SEEN = reading(STORE)
 
-_KPI, _CARD = "evaluation:kpi:read", "evaluation:scorecard:read"
+_KPI, _CARD, _FIGURE = "evaluation:kpi:read", "evaluation:scorecard:read", "evaluation:figure:read"
 
 STORE_FIELDS: Mapping[str, Needs] = {
     "answers": reading(STORE, "surveys:response:read"),
@@ -278,7 +292,7 @@ STORE_FIELDS: Mapping[str, Needs] = {
     "departmentCardItems": reading(STORE, _KPI),
     "departmentCards": reading(STORE, _KPI),
     "employees": reading(STORE, "people:employee:read"),
-    "evaluationRuns": reading(STORE, "evaluation:run:read", _KPI, _CARD),
+    "evaluationRuns": reading(STORE, "evaluation:run:read", _KPI, _FIGURE, _CARD),
     "followUpTasks": reading(STORE, "care:task:read"),
     "grade": _SEEN,
     "id": _SEEN,
@@ -286,7 +300,7 @@ STORE_FIELDS: Mapping[str, Needs] = {
     "importFindings": reading(STORE, "interchange:batch:read"),
     "invitations": reading(STORE, "surveys:invitation:read"),
     "kpiRecords": reading(STORE, _KPI),
-    "kpiValues": reading(STORE, _KPI),
+    "kpiValues": reading(STORE, _KPI, _FIGURE),
     "labourLines": reading(STORE, _WORKSHOP),
     "ledgerEntries": reading(STORE, "evaluation:ledger:read"),
     "name": _SEEN,
@@ -299,7 +313,7 @@ STORE_FIELDS: Mapping[str, Needs] = {
     "scorecardRecords": reading(STORE, _CARD),
     "scorecards": reading(STORE, _CARD),
     "state": _SEEN,
-    "targets": reading(STORE, _KPI),
+    "targets": reading(STORE, _KPI, _FIGURE),
     "teams": reading(STORE, "people:employee:read"),
     "timeZone": _SEEN,
     "vehicles": reading(STORE, _ORDERS, _WORKSHOP),

@@ -9,11 +9,12 @@ from forecourt.auth.actor import Actor
 from forecourt.auth.oidc.providers import group_domains, group_providers
 from forecourt.auth.web_sessions import open_session
 from forecourt.domain.accounts import actions as accounts
-from forecourt.domain.accounts import directory_access, providers
+from forecourt.domain.accounts import providers, temporary
 from forecourt.domain.care.model import Call, FollowUpTask
 from forecourt.domain.clients import actions as clients
 from forecourt.domain.complaints.model import Complaint
 from forecourt.domain.customers.model import ContactPoint
+from forecourt.domain.directory import access
 from forecourt.domain.evaluation.model import Appeal, EvaluationRun, LedgerEntry, Scheme
 from forecourt.domain.evaluation.schemes import install_seed_schemes
 from forecourt.domain.surveys.model import Invitation, Response
@@ -143,14 +144,15 @@ async def group_rows(platform: Platform, group: ResolvedGroup) -> dict[str, UUID
         await install_seed_schemes(work)
         account = await accounts.create_account(work, name=f"n{new_id().hex}", display_name="李雷")
         membership = await accounts.add_membership(work, account, role="HQ_ANALYST")
+        stand_in = await accounts.create_account(work, name=f"n{new_id().hex}", display_name="张伟")
+        until = work.now + timedelta(days=1)
+        delegation = await temporary.delegate_role(work, membership, stand_in, valid_to=until, reason="年假")
         token = await accounts.issue_token(work, account, label="test", lifetime=timedelta(days=1))
         client = await clients.create_client(
             work, name="测试", scopes=["sales:order:read"], stores=None, auth_method="client_secret_basic"
         )
-        connection = await directory_access.create_connection(work, label="test", lifetime=timedelta(days=1))
-        mapping = await directory_access.add_mapping(
-            work, by="DISPLAY_NAME", value=f"m{new_id().hex}", role="HQ_ANALYST"
-        )
+        connection = await access.create_connection(work, label="test", lifetime=timedelta(days=1))
+        mapping = await access.add_mapping(work, by="DISPLAY_NAME", value=f"m{new_id().hex}", role="HQ_ANALYST")
         scheme = select(Scheme.id).where(Scheme.group_id == group.id).limit(1)
         provider, domain = await _provider(work)
         template = await draft_template(work, to_json(SEEDS[0]))
@@ -161,6 +163,7 @@ async def group_rows(platform: Platform, group: ResolvedGroup) -> dict[str, UUID
         "Account": account,
         "AccountMembership": membership,
         "AccessToken": token.id,
+        "Delegation": delegation,
         "EmailDomain": domain,
         "IdentityProvider": provider,
         "OAuthClient": client.id,

@@ -39,6 +39,7 @@ ARGUMENTS: Mapping[tuple[str, str, str], str] = {
     ("Group", "settings", "storeId"): "query($id: ID!) { group { settings(storeId: $id) { id } } }",
     ("Group", "signIns", "accountId"): "query($id: ID!) { group { signIns(accountId: $id) { id } } }",
     ("Group", "tokens", "accountId"): "query($id: ID!) { group { tokens(accountId: $id) { id } } }",
+    ("Query", "colleagues", "membershipId"): "query($id: ID!) { colleagues(membershipId: $id) { id } }",
     ("Query", "node", "id"): "query($id: ID!) { node(id: $id) { id } }",
     ("Query", "nodes", "ids"): "query($id: ID!) { nodes(ids: [$id]) { id } }",
     ("Query", "store", "id"): "query($id: ID!) { store(id: $id) { id name } }",
@@ -196,9 +197,9 @@ def test_every_argument_that_takes_an_id_is_attacked() -> None:
 async def test_ids_of_others_in_every_argument(town: Town) -> None:
     for (type_, field, argument), document in ARGUMENTS.items():
         store = "store" in argument.lower() or (type_, field) == ("Query", "store")
-        row = "Account" if argument == "accountId" else ids.STORE
-        actor = town.leader if row == "Account" else town.staff
-        attempts = town.foreign(row, of_group=row == "Account")
+        row = {"accountId": "Account", "membershipId": "AccountMembership"}.get(argument, ids.STORE)
+        actor = town.staff if row == ids.STORE else town.leader
+        attempts = town.foreign(row, of_group=row != ids.STORE)
         if (type_, field, argument) in SILENT:
             attempts += [
                 one

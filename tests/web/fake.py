@@ -3,7 +3,7 @@
 import json
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -15,10 +15,10 @@ from forecourt.auth.web_sessions import OpenedSession, SignInBy, VerifiedSession
 from forecourt.domain.benchmark.rules import Benchmark, Missing, StoreCount, benchmark, published
 from forecourt.errors import Throttled, Unauthenticated
 from forecourt.web.desk import Onward
+from tests.web.fake_rows import MONTH, card_row, edges, entry_row, figures_of, record_rows, worker
 
 SPACE = UUID("018f0000-0000-7000-8000-000000000000")
 GROUP = uuid5(SPACE, "group")
-MONTH = "2026-09"
 EXPECTED = Path(__file__).parent.parent / "data" / "harmony" / "expected-2026-09.json"
 NAMES = {
     "HX01": "江州云驰汽车4S店",
@@ -31,10 +31,6 @@ NAMES = {
     "HX08": "云岭云驰汽车4S店",
     "HX09": "龙渡云驰汽车4S店",
 }
-PEOPLE = (
-    *("王建国", "李秀英", "张伟", "刘芳", "陈静", "杨洋", "赵磊", "黄丽"),
-    *("周涛", "吴敏", "徐强", "孙燕", "马超", "朱琳", "胡军", "郭鹏"),
-)
 PASSWORD = "correct horse battery"
 
 
@@ -55,12 +51,6 @@ def employee_id(no: str) -> UUID:
     return uuid5(SPACE, f"employee {no}")
 
 
-def edges(rows: Sequence[Any], **more: Any) -> dict[str, Any]:
-    """A connection with these rows."""
-    page = {"hasNextPage": False, "endCursor": None}
-    return {"edges": [{"node": row} for row in rows], "totalCount": len(rows), "pageInfo": page, **more}
-
-
 def account(name: str, *memberships: Membership, language: str = "zh-CN") -> Actor:
     """An actor with a name."""
     return Actor(f"account:{uuid5(SPACE, name)}", name, GROUP, uuid5(SPACE, name), memberships, language=language)
@@ -74,12 +64,6 @@ def accounts() -> dict[str, Actor]:
         "seller": account("杨洋", Membership("SALES_CONSULTANT", store_id("HX01"), employee_id("E005"))),
         "auditor": account("何清", Membership("GROUP_ADMIN", None), language="en"),
     }
-
-
-def worker(no: str) -> dict[str, Any]:
-    """A person as the API shows them."""
-    name = PEOPLE[int(no[1:]) % len(PEOPLE)]
-    return {"employeeNo": no, "name": name, "nameSort": name}
 
 
 @cache
@@ -234,7 +218,25 @@ class FakeDesk:
         return [{"code": self.refuse, "message": "no", "path": []}] if self.refuse else []
 
     def _places(self, variables: Mapping[str, Any], actor: Actor) -> dict[str, Any]:
-        return {}
+        return {"group": {"timeZone": "Asia/Shanghai"}}
+
+    def _view_as(self, variables: Mapping[str, Any], actor: Actor) -> dict[str, Any]:
+        stores = [{"id": f"Store:{code}", "code": code, "name": name} for code, name in NAMES.items()]
+        return {"group": {"stores": edges(stores)}}
+
+    def _standing(self, variables: Mapping[str, Any], actor: Actor) -> dict[str, Any]:
+        delegation = {
+            "id": "delegation-1",
+            "role": "STORE_GM",
+            "delegate": "张伟 <b>",
+            "validFrom": "2026-11-22T01:00:00Z",
+            "validTo": "2026-11-30T01:00:00Z",
+            "reason": "年假",
+        }
+        return {"delegations": [delegation]}
+
+    def _colleagues(self, variables: Mapping[str, Any], actor: Actor) -> dict[str, Any]:
+        return {"colleagues": [{"id": "account-2", "name": "张伟"}]}
 
     def _months(self) -> list[dict[str, Any]]:
         running = self.close_state == "RUNNING"
@@ -299,7 +301,7 @@ class FakeDesk:
         if code not in NAMES:
             return {"store": None}
         month = expected()["stores"].get(code)
-        runs = [self._run() | _figures(month, self._entry_state())] if month and variables["month"] == MONTH else []
+        runs = [self._run() | figures_of(month, self._entry_state())] if month and variables["month"] == MONTH else []
         appeals = [
             {
                 "id": "appeal-1",
@@ -307,7 +309,9 @@ class FakeDesk:
                 "text": "客户出国，约定十月一日回访，通话记录已在系统中。<script>alert(1)</script>",
                 "filedAt": "2026-11-22T03:30:00Z",
                 "employee": worker("E007"),
-                "entry": _entry(month["schemes"]["SALES-2H"]["ledger"][0], "SALES-2H", "POSTED", 0) if month else None,
+                "entry": entry_row(month["schemes"]["SALES-2H"]["ledger"][0], "SALES-2H", "POSTED", 0)
+                if month
+                else None,
             }
         ]
         return {
@@ -333,7 +337,7 @@ class FakeDesk:
         run = self._run() | {
             "kpiValues": edges([{"kpi": kpi, "d": None, "x": None, **value}]),
             "kpiRecords": edges(
-                _records(kpi, int(value.get("x") or 0), value["n"])[:100],
+                record_rows(kpi, int(value.get("x") or 0), value["n"])[:100],
                 pageInfo={"hasNextPage": True, "endCursor": "c100"},
             ),
         }
@@ -352,10 +356,10 @@ class FakeDesk:
         cards = []
         for scheme, found in schemes.items():
             card = next(card for card in found["scorecards"] if card["employee_no"] == "E005")
-            records = _records("S01", card["x"], card["n"]) + _records("F01", 3, card["n"])
-            cards.append(_card(card, scheme) | {"run": run, "records": edges(records), "s01Pass": card["s01_pass"]})
+            records = record_rows("S01", card["x"], card["n"]) + record_rows("F01", 3, card["n"])
+            cards.append(card_row(card, scheme) | {"run": run, "records": edges(records), "s01Pass": card["s01_pass"]})
         ledger = [
-            _entry(entry, scheme, self._entry_state(), place)
+            entry_row(entry, scheme, self._entry_state(), place)
             for scheme, found in schemes.items()
             for place, entry in enumerate(found["ledger"])
             if entry["employee_no"] == "E005"
@@ -385,91 +389,24 @@ MUTATIONS = {
     "publish_run": "publishRun",
     "file_appeal": "fileAppeal",
     "decide_appeal": "decideAppeal",
+    "start_view_as": "startViewAs",
+    "end_view_as": "endViewAs",
+    "delegate_role": "delegateRole",
+    "end_delegation": "endDelegation",
 }
 
 
 def _viewer(actor: Actor) -> dict[str, Any]:
     codes = {store_id(code): code for code in NAMES}
-    held = [{"role": item.role, "storeCode": codes.get(item.store_id or SPACE)} for item in actor.memberships]
-    return {"name": actor.name, "memberships": held}
-
-
-def _card(card: Mapping[str, Any], scheme: str) -> dict[str, Any]:
-    return {
-        "scheme": scheme,
-        "role": card["role"],
-        "teamCode": card["team_code"],
-        "n": card["n"],
-        "x": card["x"],
-        "s01": card["s01"],
-        "responses": card["responses"],
-        "s02": card["s02"],
-        "passMark": "80.000000",
-        "ledgerPoints": str(card["ledger_points"]),
-        "total": card["total"],
-        "verdict": card["verdict"],
-        "employee": worker(card["employee_no"]),
-    }
-
-
-def _entry(entry: Mapping[str, Any], scheme: str, state: str, place: int) -> dict[str, Any]:
-    return {
-        "id": f"entry-{scheme}-{place}",
-        "period": MONTH,
-        "scheme": scheme,
-        "rule": entry["rule"],
-        "points": f"{entry['points']}.000000",
-        "evidenceKind": "COMPLAINT" if entry["evidence"].startswith("CP") else "SALES_ORDER",
-        "evidenceKey": entry["evidence"],
-        "occurredAt": entry["occurred_at"],
-        "cause": entry["cause"],
-        "state": state,
-        "reason": None,
-        "employee": worker(entry["employee_no"]),
-    }
-
-
-def _figures(month: Mapping[str, Any], state: str) -> dict[str, Any]:
-    """The lists of a run."""
-    values = [{"kpi": kpi, "x": None, "d": None, **value} for kpi, value in month["kpis"].items()]
-    items = [
+    held = [
         {
-            "category": category["category"],
-            "weight": category["weight"],
-            "categoryScore": category["score"],
-            **{name: item[name] for name in ("kpi", "n", "value", "missing", "score")},
+            "id": f"membership-{place}",
+            "role": item.role,
+            "storeCode": codes.get(item.store_id or SPACE),
+            "region": item.region,
+            "delegatedBy": item.delegator or None,
+            "validTo": item.valid_to.isoformat() if item.valid_to else None,
         }
-        for category in month["aftersales"]["categories"]
-        for item in category["items"]
+        for place, item in enumerate(actor.memberships)
     ]
-    department = {
-        "scheme": month["aftersales"]["scheme"],
-        "total": month["aftersales"]["total"],
-        "items": edges(items),
-    }
-    schemes = month["schemes"].items()
-    return {
-        "kpiValues": edges(values),
-        "departmentCards": edges([department]),
-        "scorecards": edges([_card(card, code) for code, found in schemes for card in found["scorecards"]]),
-        "ledgerEntries": edges(
-            [_entry(entry, code, state, i) for code, found in schemes for i, entry in enumerate(found["ledger"])]
-        ),
-    }
-
-
-def _records(kpi: str, x: int, n: int) -> list[dict[str, Any]]:
-    kind, proof = ("SALES_ORDER", "CALL") if kpi.startswith("F") else ("SALES_ORDER", "SURVEY")
-    found = []
-    for place in range(n):
-        base: dict[str, Any] = {
-            "kpi": kpi,
-            "recordKind": kind,
-            "recordKey": f"SO-2609-{place + 1:05}",
-            "amount": "1.000000",
-        }
-        proven = {"proofKind": proof, "proofKey": f"{proof[0]}{place + 31:06}"}
-        if place < x:
-            found.append({**base, "part": "NUMERATOR", **proven})
-        found.append({**base, "part": "DENOMINATOR", "proofKind": None, "proofKey": None})
-    return found
+    return {"name": actor.name, "memberships": held}

@@ -20,7 +20,6 @@ OTHER = "seven loud geese paint"
 def site(world: World, tmp_path: Path) -> Iterator[Site]:
     with cheap_passwords():
         made = Site(world, tmp_path)
-        made.letters()
         made.sql("delete from control.sign_in_attempt")
         yield made
         made.require_second_factor(False)
@@ -255,6 +254,23 @@ def test_a_group_that_wants_a_second_factor_sends_to_set_it_up_before_any_sessio
     assert "Password and code" in page and "/account/second-factor/remove" not in page
     refused = client.post("/account/second-factor/remove", data={"csrf": csrf(page)})
     assert refused.headers["location"] == "/account?refused=SECOND_FACTOR_REQUIRED"
+
+
+def test_who_knows_the_password_only_does_not_replace_a_device_that_was_set_up_meanwhile(
+    site: Site, client: TestClient
+) -> None:
+    name, account = site.account()
+    site.require_second_factor(True)
+    with browser_of(site, "198.51.100.5") as thief:
+        for browser in (client, thief):
+            assert enter(browser, name).startswith("/sign-in/enrol")
+        seed = key_in(client.get("/sign-in/enrol").text)
+        assert client.post("/sign-in/enrol", data={"code": code_of(seed)}).status_code == 200
+        for answer in (thief.get("/sign-in/enrol"), thief.post("/sign-in/enrol", data={"code": code_of(seed, 1)})):
+            assert answer.status_code == 303 and answer.headers["location"].startswith("/sign-in?")
+        assert COOKIE not in thief.cookies
+        assert enter(thief, name).startswith("/sign-in/code")
+    assert site.sql("select count(*) from control.second_factor where account_id = %s", account) == [(1,)]
 
 
 def test_removing_the_device_wants_password_and_code(site: Site, client: TestClient) -> None:

@@ -81,7 +81,6 @@ def test_from_a_forgotten_password_to_a_second_factor_and_out_again(
     monkeypatch.setattr(account_desk, "FORGOT_SECONDS", 0.2)
     with cheap_passwords():
         site = Site(world, tmp_path)
-        site.letters()
         site.sql("delete from control.sign_in_attempt")
         name, _ = site.account(language=language)
         with served_site(site) as url:

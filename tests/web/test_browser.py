@@ -10,7 +10,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from forecourt.auth.web_sessions import COOKIE
 from tests.needs import NEEDS
 from tests.web.conftest import Served
-from tests.web.fake import MONTH, PASSWORD
+from tests.web.fake import PASSWORD
+from tests.web.fake_rows import MONTH
 
 pytestmark = pytest.mark.browser
 

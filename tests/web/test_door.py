@@ -7,7 +7,8 @@ from starlette.testclient import TestClient
 from forecourt.auth.web_sessions import COOKIE
 from forecourt.web.visit import safe_next
 from tests.web.conftest import make_app, sign_in
-from tests.web.fake import MONTH, PASSWORD, FakeDesk
+from tests.web.fake import PASSWORD, FakeDesk
+from tests.web.fake_rows import MONTH
 
 PAGE = f"/stores/HX01/months/{MONTH}"
 
@@ -101,6 +102,10 @@ def test_a_password_is_never_sent_back(client: TestClient) -> None:
 POSTS = [
     "/sign-in",
     "/sign-out",
+    "/standing",
+    "/standing/end",
+    "/view-as",
+    "/view-as/end",
     "/language",
     f"{PAGE}/approve",
     f"{PAGE}/publish",

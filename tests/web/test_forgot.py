@@ -28,7 +28,6 @@ def site(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     monkeypatch.setattr(account_desk, "FORGOT_SECONDS", 0.25)
     with cheap_passwords():
         made = Site(world, tmp_path)
-        made.letters()
         made.sql("delete from control.sign_in_attempt")
         yield made
 

@@ -48,7 +48,7 @@ FAMILIES = {
     "method": list(SIGN_IN_METHODS),
     "outcome": list(OUTCOMES),
     "done": [
-        *("approved", "published", "decided", "appealed"),
+        *("approved", "published", "decided", "appealed", "delegated", "ended"),
         *("language", "password", "session-ended", "sessions-ended", "token-ended", "factor-removed"),
         "provider-made",
         *(f"provider-{wish}" for wish in ("save", "secret", "activate", "disable", "add-domain", "remove-domain")),
@@ -63,6 +63,12 @@ FAMILIES = {
         "SAME_PERSON",
         "EMPTY_TEXT",
         "ALREADY_APPEALED",
+        "OWN_ACCOUNT",
+        "MEMBERSHIP_EXISTS",
+        "CHAIN",
+        "UNDELEGABLE",
+        "REASON_NEEDED",
+        "NO_EMPLOYEE",
     ],
     "claim": list(CLAIMS),
     "identityfield": list(IDENTITY_FIELDS),
@@ -71,8 +77,8 @@ FAMILIES = {
     "severity": [item.value for item in Severity],
     "ssoproblem": list(KINDS),
     "ssoadvice": list(KINDS),
-    "problem": ["not-found", "forbidden", "throttled", "unavailable", "failed"],
-    "advice": ["not-found", "forbidden", "throttled", "unavailable", "failed"],
+    "problem": ["not-found", "forbidden", "view-only", "throttled", "unavailable", "failed"],
+    "advice": ["not-found", "forbidden", "view-only", "throttled", "unavailable", "failed"],
 }
 
 

@@ -7,7 +7,8 @@ from starlette.testclient import TestClient
 
 from forecourt.web.guard import POLICY
 from tests.web.conftest import make_app, sign_in
-from tests.web.fake import MONTH, FakeDesk
+from tests.web.fake import FakeDesk
+from tests.web.fake_rows import MONTH
 
 GROUP, STORE, OWN = f"/months/{MONTH}", f"/stores/HX01/months/{MONTH}", f"/me/{MONTH}"
 PAGES = [
@@ -23,6 +24,10 @@ PAGES = [
     ("seller", OWN),
     ("seller", "/me/2026-01"),
     ("auditor", "/"),
+    ("auditor", "/view-as"),
+    ("gm", "/view-as"),
+    ("gm", "/standing"),
+    ("gm", "/standing/new?role=membership-0"),
 ]
 
 

@@ -13,9 +13,26 @@ def upgrade() -> None:
 
 SCHEMA = r"""
 create schema control;
+CREATE TABLE control.audit_anchor (
+    id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    store_id UUID,
+    run_id UUID NOT NULL,
+    seq BIGINT NOT NULL,
+    hash BYTEA NOT NULL,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_audit_anchor PRIMARY KEY (id)
+);
+CREATE INDEX ix_audit_anchor_chain ON control.audit_anchor (group_id, store_id, seq);
+CREATE INDEX ix_audit_anchor_run ON control.audit_anchor (run_id);
 CREATE TABLE control.audit_event (
     id UUID NOT NULL,
     group_id UUID NOT NULL,
+    seq BIGINT NOT NULL,
+    format INTEGER NOT NULL,
+    key_version INTEGER NOT NULL,
+    prev_hash BYTEA NOT NULL,
+    hash BYTEA NOT NULL,
     at TIMESTAMP WITH TIME ZONE NOT NULL,
     actor TEXT NOT NULL,
     actor_name TEXT NOT NULL,
@@ -26,9 +43,31 @@ CREATE TABLE control.audit_event (
     before JSONB,
     after JSONB,
     request_id TEXT,
+    session_id UUID,
     CONSTRAINT pk_audit_event PRIMARY KEY (id)
 );
 CREATE INDEX ix_group_audit_event_at ON control.audit_event (group_id, at);
+CREATE INDEX ix_group_audit_event_entity ON control.audit_event (group_id, entity_id);
+CREATE UNIQUE INDEX ix_group_audit_event_seq ON control.audit_event (group_id, seq);
+CREATE TABLE control.audit_head (
+    group_id UUID NOT NULL,
+    seq BIGINT NOT NULL,
+    hash BYTEA NOT NULL,
+    CONSTRAINT pk_audit_head PRIMARY KEY (group_id)
+);
+CREATE TABLE control.audit_verification (
+    id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    store_id UUID,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    rows BIGINT NOT NULL,
+    last_seq BIGINT NOT NULL,
+    first_bad BIGINT,
+    fault_count INTEGER NOT NULL,
+    faults JSONB NOT NULL,
+    CONSTRAINT pk_audit_verification PRIMARY KEY (id)
+);
+CREATE INDEX ix_audit_verification_chain ON control.audit_verification (group_id, store_id, at);
 CREATE TABLE control.dead_job (
     id UUID DEFAULT gen_random_uuid() NOT NULL,
     job_id UUID NOT NULL,
@@ -93,6 +132,29 @@ CREATE TABLE control.job (
 CREATE INDEX ix_job_due ON control.job (queue, run_at, id) WHERE state = 'QUEUED';
 CREATE INDEX ix_job_lease_until ON control.job (lease_until) WHERE state = 'LEASED';
 CREATE UNIQUE INDEX uq_job_dedupe ON control.job (coalesce(store_id, group_id, '00000000-0000-0000-0000-000000000000'::uuid), dedupe_key) WHERE dedupe_key is not null and deliveries = 0;
+CREATE TABLE control.oauth_revoked_token (
+    jti_hash BYTEA NOT NULL,
+    expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_oauth_revoked_token PRIMARY KEY (jti_hash),
+    CONSTRAINT ck_oauth_revoked_token_jti_hash CHECK (length(jti_hash) = 32)
+);
+CREATE INDEX ix_oauth_revoked_token_expires_at ON control.oauth_revoked_token (expires_at);
+CREATE TABLE control.oauth_signing_key (
+    id UUID NOT NULL,
+    kid TEXT NOT NULL,
+    public_jwk JSONB NOT NULL,
+    private_enc BYTEA,
+    state TEXT NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    active_from TIMESTAMP WITH TIME ZONE,
+    published_until TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_oauth_signing_key PRIMARY KEY (id),
+    CONSTRAINT uq_oauth_signing_key_kid UNIQUE (kid),
+    CONSTRAINT ck_oauth_signing_key_state CHECK (state in ('NEXT', 'ACTIVE', 'RETIRED')),
+    CONSTRAINT ck_oauth_signing_key_private CHECK ((state = 'RETIRED') = (private_enc is null)),
+    CONSTRAINT ck_oauth_signing_key_published CHECK ((state = 'RETIRED') = (published_until is not null))
+);
+CREATE UNIQUE INDEX uq_oauth_signing_key_state ON control.oauth_signing_key (state) WHERE state <> 'RETIRED';
 CREATE TABLE control.schedule (
     id UUID NOT NULL,
     group_id UUID,
@@ -226,6 +288,34 @@ CREATE TABLE control.month_close (
     CONSTRAINT ck_month_close_month CHECK (month ~ '^[0-9]{4}-(0[1-9]|1[0-2])$'),
     CONSTRAINT fk_month_close_group_id FOREIGN KEY(group_id) REFERENCES control.dealer_group (id)
 );
+CREATE TABLE control.oauth_client (
+    id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    client_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    auth_method TEXT NOT NULL,
+    jwks JSONB,
+    jwks_uri TEXT,
+    all_stores BOOLEAN DEFAULT false NOT NULL,
+    scopes TEXT[] NOT NULL,
+    state TEXT DEFAULT 'ACTIVE' NOT NULL,
+    generation INTEGER DEFAULT 1 NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    created_by TEXT NOT NULL,
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    expires_at TIMESTAMP WITH TIME ZONE,
+    last_used_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_oauth_client PRIMARY KEY (id),
+    CONSTRAINT uq_oauth_client_id_group_id UNIQUE (id, group_id),
+    CONSTRAINT uq_oauth_client_client_id UNIQUE (client_id),
+    CONSTRAINT ck_oauth_client_client_id CHECK (client_id ~ '^[a-z0-9_-]+$'),
+    CONSTRAINT ck_oauth_client_auth_method CHECK (auth_method in ('client_secret_basic', 'private_key_jwt')),
+    CONSTRAINT ck_oauth_client_state CHECK (state in ('ACTIVE', 'DISABLED')),
+    CONSTRAINT ck_oauth_client_keys CHECK (jwks is null or jwks_uri is null),
+    CONSTRAINT ck_oauth_client_method CHECK (auth_method = 'private_key_jwt' or (jwks is null and jwks_uri is null)),
+    CONSTRAINT fk_oauth_client_group_id FOREIGN KEY(group_id) REFERENCES control.dealer_group (id)
+);
+CREATE INDEX ix_oauth_client_group_id ON control.oauth_client (group_id);
 CREATE TABLE control.scheme (
     id UUID NOT NULL,
     group_id UUID NOT NULL,
@@ -242,6 +332,38 @@ CREATE TABLE control.scheme (
     CONSTRAINT ck_scheme_second_person CHECK (approved_by is null or approved_by <> created_by),
     CONSTRAINT fk_scheme_group_id FOREIGN KEY(group_id) REFERENCES control.dealer_group (id)
 );
+CREATE TABLE control.scim_connection (
+    id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    label TEXT NOT NULL,
+    token_hash BYTEA NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    created_by UUID,
+    expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    revoked_at TIMESTAMP WITH TIME ZONE,
+    last_used_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_scim_connection PRIMARY KEY (id),
+    CONSTRAINT ck_scim_connection_token_hash CHECK (length(token_hash) = 32),
+    CONSTRAINT ck_scim_connection_period CHECK (expires_at > created_at),
+    CONSTRAINT fk_scim_connection_group_id FOREIGN KEY(group_id) REFERENCES control.dealer_group (id),
+    CONSTRAINT uq_scim_connection_token_hash UNIQUE (token_hash)
+);
+CREATE INDEX ix_scim_connection_group_id ON control.scim_connection (group_id);
+CREATE TABLE control.scim_group (
+    id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    external_id TEXT,
+    display_name TEXT NOT NULL,
+    version INTEGER DEFAULT 1 NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_scim_group PRIMARY KEY (id),
+    CONSTRAINT uq_scim_group_id_group_id UNIQUE (id, group_id),
+    CONSTRAINT fk_scim_group_group_id FOREIGN KEY(group_id) REFERENCES control.dealer_group (id)
+);
+CREATE INDEX ix_scim_group_display_name ON control.scim_group (group_id, display_name);
+CREATE INDEX ix_scim_group_external_id ON control.scim_group (group_id, external_id);
+CREATE INDEX ix_scim_group_group_id ON control.scim_group (group_id);
 CREATE TABLE control.store (
     id UUID NOT NULL,
     group_id UUID NOT NULL,
@@ -399,23 +521,56 @@ CREATE TABLE control.membership (
     account_id UUID NOT NULL,
     group_id UUID NOT NULL,
     store_id UUID,
+    region TEXT,
     role TEXT NOT NULL,
     employee_id UUID,
     provider_id UUID,
     valid_from TIMESTAMP WITH TIME ZONE NOT NULL,
     valid_to TIMESTAMP WITH TIME ZONE,
+    delegated_from UUID,
+    reason TEXT,
     CONSTRAINT pk_membership PRIMARY KEY (id),
     CONSTRAINT fk_membership_account_id_group_id FOREIGN KEY(account_id, group_id) REFERENCES control.account (id, group_id),
     CONSTRAINT fk_membership_provider_id_group_id FOREIGN KEY(provider_id, group_id) REFERENCES control.identity_provider (id, group_id),
     CONSTRAINT ck_membership_period CHECK (valid_to is null or valid_to >= valid_from),
     CONSTRAINT ck_membership_employee CHECK (employee_id is null or store_id is not null),
-    CONSTRAINT fk_membership_store_id FOREIGN KEY(store_id) REFERENCES control.store (id)
+    CONSTRAINT ck_membership_place CHECK (store_id is null or region is null),
+    CONSTRAINT ck_membership_delegation CHECK (delegated_from is null or (reason is not null and valid_to is not null and valid_to <= valid_from + interval '60 days')),
+    CONSTRAINT ck_membership_break_glass CHECK (role <> 'PLATFORM_OPERATOR' or (reason is not null and valid_to is not null and valid_to <= valid_from + interval '8 hours')),
+    CONSTRAINT fk_membership_store_id FOREIGN KEY(store_id) REFERENCES control.store (id),
+    CONSTRAINT fk_membership_delegated_from FOREIGN KEY(delegated_from) REFERENCES control.membership (id)
 );
 CREATE INDEX ix_membership_account_id ON control.membership (account_id);
+CREATE INDEX ix_membership_delegated_from ON control.membership (delegated_from) WHERE delegated_from is not null;
 CREATE INDEX ix_membership_group_id ON control.membership (group_id);
 CREATE INDEX ix_membership_provider_id ON control.membership (provider_id);
 CREATE INDEX ix_membership_store_id ON control.membership (store_id);
-CREATE UNIQUE INDEX uq_membership_open ON control.membership (account_id, role, store_id, provider_id) NULLS NOT DISTINCT WHERE valid_to is null;
+CREATE UNIQUE INDEX uq_membership_open ON control.membership (account_id, role, store_id, provider_id, region) NULLS NOT DISTINCT WHERE valid_to is null;
+CREATE TABLE control.oauth_client_secret (
+    id UUID NOT NULL,
+    client_id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    secret_hash BYTEA NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    expires_at TIMESTAMP WITH TIME ZONE,
+    last_used_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_oauth_client_secret PRIMARY KEY (id),
+    CONSTRAINT fk_oauth_client_secret_client_id_group_id FOREIGN KEY(client_id, group_id) REFERENCES control.oauth_client (id, group_id),
+    CONSTRAINT ck_oauth_client_secret_secret_hash CHECK (length(secret_hash) = 32),
+    CONSTRAINT ck_oauth_client_secret_period CHECK (expires_at is null or expires_at >= created_at)
+);
+CREATE INDEX ix_oauth_client_secret_client_id ON control.oauth_client_secret (client_id);
+CREATE INDEX ix_oauth_client_secret_group_id ON control.oauth_client_secret (group_id);
+CREATE TABLE control.oauth_client_store (
+    client_id UUID NOT NULL,
+    store_id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    CONSTRAINT pk_oauth_client_store PRIMARY KEY (client_id, store_id),
+    CONSTRAINT fk_oauth_client_store_client_id_group_id FOREIGN KEY(client_id, group_id) REFERENCES control.oauth_client (id, group_id),
+    CONSTRAINT fk_oauth_client_store_store_id FOREIGN KEY(store_id) REFERENCES control.store (id)
+);
+CREATE INDEX ix_oauth_client_store_group_id ON control.oauth_client_store (group_id);
+CREATE INDEX ix_oauth_client_store_store_id ON control.oauth_client_store (store_id);
 CREATE TABLE control.recovery_code (
     id UUID NOT NULL,
     account_id UUID NOT NULL,
@@ -430,6 +585,50 @@ CREATE TABLE control.recovery_code (
 );
 CREATE INDEX ix_recovery_code_account_id ON control.recovery_code (account_id);
 CREATE INDEX ix_recovery_code_group_id ON control.recovery_code (group_id);
+CREATE TABLE control.scim_mapping (
+    id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    by TEXT NOT NULL,
+    value TEXT NOT NULL,
+    role TEXT NOT NULL,
+    store_id UUID,
+    region TEXT,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    created_by UUID,
+    CONSTRAINT pk_scim_mapping PRIMARY KEY (id),
+    CONSTRAINT ck_scim_mapping_by CHECK (by in ('DISPLAY_NAME', 'EXTERNAL_ID')),
+    CONSTRAINT ck_scim_mapping_place CHECK (store_id is null or region is null),
+    CONSTRAINT uq_scim_mapping UNIQUE NULLS NOT DISTINCT (group_id, by, value, role, store_id, region),
+    CONSTRAINT fk_scim_mapping_group_id FOREIGN KEY(group_id) REFERENCES control.dealer_group (id),
+    CONSTRAINT fk_scim_mapping_store_id FOREIGN KEY(store_id) REFERENCES control.store (id)
+);
+CREATE INDEX ix_scim_mapping_group_id ON control.scim_mapping (group_id);
+CREATE TABLE control.scim_member (
+    scim_group_id UUID NOT NULL,
+    account_id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    added_by UUID,
+    CONSTRAINT pk_scim_member PRIMARY KEY (scim_group_id, account_id),
+    CONSTRAINT fk_scim_member_scim_group_id_group_id FOREIGN KEY(scim_group_id, group_id) REFERENCES control.scim_group (id, group_id),
+    CONSTRAINT fk_scim_member_account_id_group_id FOREIGN KEY(account_id, group_id) REFERENCES control.account (id, group_id)
+);
+CREATE INDEX ix_scim_member_account_id ON control.scim_member (account_id);
+CREATE INDEX ix_scim_member_group_id ON control.scim_member (group_id);
+CREATE TABLE control.scim_user (
+    account_id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    external_id TEXT,
+    employee_no TEXT,
+    attributes JSONB NOT NULL,
+    active BOOLEAN,
+    version INTEGER DEFAULT 1 NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_scim_user PRIMARY KEY (account_id),
+    CONSTRAINT fk_scim_user_account_id_group_id FOREIGN KEY(account_id, group_id) REFERENCES control.account (id, group_id)
+);
+CREATE INDEX ix_scim_user_external_id ON control.scim_user (group_id, external_id);
+CREATE INDEX ix_scim_user_group_id ON control.scim_user (group_id);
 CREATE TABLE control.second_factor (
     id UUID NOT NULL,
     account_id UUID NOT NULL,
@@ -588,6 +787,37 @@ CREATE TABLE control.benchmark_store (
     CONSTRAINT fk_benchmark_store_run_id FOREIGN KEY(run_id) REFERENCES control.benchmark_run (id),
     CONSTRAINT fk_benchmark_store_store_id FOREIGN KEY(store_id) REFERENCES control.store (id)
 );
+CREATE TABLE control.scim_membership (
+    membership_id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    CONSTRAINT pk_scim_membership PRIMARY KEY (membership_id),
+    CONSTRAINT fk_scim_membership_membership_id FOREIGN KEY(membership_id) REFERENCES control.membership (id),
+    CONSTRAINT fk_scim_membership_group_id FOREIGN KEY(group_id) REFERENCES control.dealer_group (id)
+);
+CREATE INDEX ix_scim_membership_group_id ON control.scim_membership (group_id);
+CREATE TABLE control.view_as (
+    id UUID NOT NULL,
+    account_id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    session_id UUID,
+    role TEXT NOT NULL,
+    store_id UUID,
+    region TEXT,
+    employee_id UUID,
+    reason TEXT NOT NULL,
+    started_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    ended_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_view_as PRIMARY KEY (id),
+    CONSTRAINT fk_view_as_account_id_group_id FOREIGN KEY(account_id, group_id) REFERENCES control.account (id, group_id),
+    CONSTRAINT ck_view_as_period CHECK (expires_at > started_at and expires_at <= started_at + interval '30 minutes'),
+    CONSTRAINT ck_view_as_place CHECK (store_id is null or region is null),
+    CONSTRAINT fk_view_as_session_id FOREIGN KEY(session_id) REFERENCES control.web_session (id),
+    CONSTRAINT fk_view_as_store_id FOREIGN KEY(store_id) REFERENCES control.store (id)
+);
+CREATE INDEX ix_view_as_account_id ON control.view_as (account_id);
+CREATE INDEX ix_view_as_group_id ON control.view_as (group_id);
+CREATE UNIQUE INDEX uq_view_as_open ON control.view_as (session_id) WHERE ended_at is null;
 grant usage on schema control to forecourt_tenant, forecourt_group, forecourt_control;
 alter table control.access_token enable row level security;
 revoke all on control.access_token from public, forecourt_tenant, forecourt_group, forecourt_control;
@@ -643,6 +873,14 @@ drop policy if exists select_by_control on control.account_letter;
 create policy select_by_control on control.account_letter for select to forecourt_control using (true);
 drop policy if exists update_by_control on control.account_letter;
 create policy update_by_control on control.account_letter for update to forecourt_control using (true) with check (true);
+alter table control.audit_anchor enable row level security;
+revoke all on control.audit_anchor from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.audit_anchor to forecourt_group;
+grant insert on control.audit_anchor to forecourt_group;
+drop policy if exists select_by_group on control.audit_anchor;
+create policy select_by_group on control.audit_anchor for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.audit_anchor;
+create policy insert_by_group on control.audit_anchor for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
 alter table control.audit_event enable row level security;
 revoke all on control.audit_event from public, forecourt_tenant, forecourt_group, forecourt_control;
 grant select on control.audit_event to forecourt_group;
@@ -651,6 +889,25 @@ drop policy if exists select_by_group on control.audit_event;
 create policy select_by_group on control.audit_event for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
 drop policy if exists insert_by_group on control.audit_event;
 create policy insert_by_group on control.audit_event for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+alter table control.audit_head enable row level security;
+revoke all on control.audit_head from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.audit_head to forecourt_group;
+grant insert on control.audit_head to forecourt_group;
+grant update (seq, hash) on control.audit_head to forecourt_group;
+drop policy if exists select_by_group on control.audit_head;
+create policy select_by_group on control.audit_head for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.audit_head;
+create policy insert_by_group on control.audit_head for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists update_by_group on control.audit_head;
+create policy update_by_group on control.audit_head for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+alter table control.audit_verification enable row level security;
+revoke all on control.audit_verification from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.audit_verification to forecourt_group;
+grant insert on control.audit_verification to forecourt_group;
+drop policy if exists select_by_group on control.audit_verification;
+create policy select_by_group on control.audit_verification for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.audit_verification;
+create policy insert_by_group on control.audit_verification for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
 alter table control.benchmark_run enable row level security;
 revoke all on control.benchmark_run from public, forecourt_tenant, forecourt_group, forecourt_control;
 grant select on control.benchmark_run to forecourt_group;
@@ -832,6 +1089,79 @@ drop policy if exists insert_by_group on control.month_close;
 create policy insert_by_group on control.month_close for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
 drop policy if exists update_by_group on control.month_close;
 create policy update_by_group on control.month_close for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+alter table control.oauth_client enable row level security;
+revoke all on control.oauth_client from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.oauth_client to forecourt_group;
+grant insert on control.oauth_client to forecourt_group;
+grant update (name, jwks, jwks_uri, all_stores, scopes, state, generation, expires_at, updated_at) on control.oauth_client to forecourt_group;
+grant select on control.oauth_client to forecourt_control;
+grant update (last_used_at) on control.oauth_client to forecourt_control;
+drop policy if exists select_by_group on control.oauth_client;
+create policy select_by_group on control.oauth_client for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.oauth_client;
+create policy insert_by_group on control.oauth_client for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists update_by_group on control.oauth_client;
+create policy update_by_group on control.oauth_client for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists select_by_control on control.oauth_client;
+create policy select_by_control on control.oauth_client for select to forecourt_control using (true);
+drop policy if exists update_by_control on control.oauth_client;
+create policy update_by_control on control.oauth_client for update to forecourt_control using (true) with check (true);
+alter table control.oauth_client_secret enable row level security;
+revoke all on control.oauth_client_secret from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select (id, client_id, group_id, created_at, expires_at, last_used_at) on control.oauth_client_secret to forecourt_group;
+grant insert on control.oauth_client_secret to forecourt_group;
+grant update (expires_at) on control.oauth_client_secret to forecourt_group;
+grant select on control.oauth_client_secret to forecourt_control;
+grant update (last_used_at) on control.oauth_client_secret to forecourt_control;
+drop policy if exists select_by_group on control.oauth_client_secret;
+create policy select_by_group on control.oauth_client_secret for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.oauth_client_secret;
+create policy insert_by_group on control.oauth_client_secret for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists update_by_group on control.oauth_client_secret;
+create policy update_by_group on control.oauth_client_secret for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists select_by_control on control.oauth_client_secret;
+create policy select_by_control on control.oauth_client_secret for select to forecourt_control using (true);
+drop policy if exists update_by_control on control.oauth_client_secret;
+create policy update_by_control on control.oauth_client_secret for update to forecourt_control using (true) with check (true);
+alter table control.oauth_client_store enable row level security;
+revoke all on control.oauth_client_store from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.oauth_client_store to forecourt_group;
+grant insert on control.oauth_client_store to forecourt_group;
+grant delete on control.oauth_client_store to forecourt_group;
+grant select on control.oauth_client_store to forecourt_control;
+drop policy if exists select_by_group on control.oauth_client_store;
+create policy select_by_group on control.oauth_client_store for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.oauth_client_store;
+create policy insert_by_group on control.oauth_client_store for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists delete_by_group on control.oauth_client_store;
+create policy delete_by_group on control.oauth_client_store for delete to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists select_by_control on control.oauth_client_store;
+create policy select_by_control on control.oauth_client_store for select to forecourt_control using (true);
+alter table control.oauth_revoked_token enable row level security;
+revoke all on control.oauth_revoked_token from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.oauth_revoked_token to forecourt_control;
+grant insert on control.oauth_revoked_token to forecourt_control;
+grant delete on control.oauth_revoked_token to forecourt_control;
+drop policy if exists select_by_control on control.oauth_revoked_token;
+create policy select_by_control on control.oauth_revoked_token for select to forecourt_control using (true);
+drop policy if exists insert_by_control on control.oauth_revoked_token;
+create policy insert_by_control on control.oauth_revoked_token for insert to forecourt_control with check (true);
+drop policy if exists delete_by_control on control.oauth_revoked_token;
+create policy delete_by_control on control.oauth_revoked_token for delete to forecourt_control using (true);
+alter table control.oauth_signing_key enable row level security;
+revoke all on control.oauth_signing_key from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.oauth_signing_key to forecourt_control;
+grant insert on control.oauth_signing_key to forecourt_control;
+grant update on control.oauth_signing_key to forecourt_control;
+grant delete on control.oauth_signing_key to forecourt_control;
+drop policy if exists select_by_control on control.oauth_signing_key;
+create policy select_by_control on control.oauth_signing_key for select to forecourt_control using (true);
+drop policy if exists insert_by_control on control.oauth_signing_key;
+create policy insert_by_control on control.oauth_signing_key for insert to forecourt_control with check (true);
+drop policy if exists update_by_control on control.oauth_signing_key;
+create policy update_by_control on control.oauth_signing_key for update to forecourt_control using (true) with check (true);
+drop policy if exists delete_by_control on control.oauth_signing_key;
+create policy delete_by_control on control.oauth_signing_key for delete to forecourt_control using (true);
 alter table control.recovery_code enable row level security;
 revoke all on control.recovery_code from public, forecourt_tenant, forecourt_group, forecourt_control;
 grant select (id, account_id, group_id, created_at, used_at) on control.recovery_code to forecourt_group;
@@ -868,6 +1198,81 @@ drop policy if exists insert_by_group on control.scheme;
 create policy insert_by_group on control.scheme for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
 drop policy if exists update_by_group on control.scheme;
 create policy update_by_group on control.scheme for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+alter table control.scim_connection enable row level security;
+revoke all on control.scim_connection from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select (id, group_id, label, created_at, created_by, expires_at, revoked_at, last_used_at) on control.scim_connection to forecourt_group;
+grant insert on control.scim_connection to forecourt_group;
+grant update (revoked_at) on control.scim_connection to forecourt_group;
+grant select on control.scim_connection to forecourt_control;
+grant update (last_used_at) on control.scim_connection to forecourt_control;
+drop policy if exists select_by_group on control.scim_connection;
+create policy select_by_group on control.scim_connection for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.scim_connection;
+create policy insert_by_group on control.scim_connection for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists update_by_group on control.scim_connection;
+create policy update_by_group on control.scim_connection for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists select_by_control on control.scim_connection;
+create policy select_by_control on control.scim_connection for select to forecourt_control using (true);
+drop policy if exists update_by_control on control.scim_connection;
+create policy update_by_control on control.scim_connection for update to forecourt_control using (true) with check (true);
+alter table control.scim_group enable row level security;
+revoke all on control.scim_group from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.scim_group to forecourt_group;
+grant insert on control.scim_group to forecourt_group;
+grant update (external_id, display_name, version, updated_at) on control.scim_group to forecourt_group;
+grant delete on control.scim_group to forecourt_group;
+drop policy if exists select_by_group on control.scim_group;
+create policy select_by_group on control.scim_group for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.scim_group;
+create policy insert_by_group on control.scim_group for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists update_by_group on control.scim_group;
+create policy update_by_group on control.scim_group for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists delete_by_group on control.scim_group;
+create policy delete_by_group on control.scim_group for delete to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+alter table control.scim_mapping enable row level security;
+revoke all on control.scim_mapping from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.scim_mapping to forecourt_group;
+grant insert on control.scim_mapping to forecourt_group;
+grant delete on control.scim_mapping to forecourt_group;
+drop policy if exists select_by_group on control.scim_mapping;
+create policy select_by_group on control.scim_mapping for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.scim_mapping;
+create policy insert_by_group on control.scim_mapping for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists delete_by_group on control.scim_mapping;
+create policy delete_by_group on control.scim_mapping for delete to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+alter table control.scim_member enable row level security;
+revoke all on control.scim_member from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.scim_member to forecourt_group;
+grant insert on control.scim_member to forecourt_group;
+grant delete on control.scim_member to forecourt_group;
+drop policy if exists select_by_group on control.scim_member;
+create policy select_by_group on control.scim_member for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.scim_member;
+create policy insert_by_group on control.scim_member for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists delete_by_group on control.scim_member;
+create policy delete_by_group on control.scim_member for delete to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+alter table control.scim_membership enable row level security;
+revoke all on control.scim_membership from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.scim_membership to forecourt_group;
+grant insert on control.scim_membership to forecourt_group;
+drop policy if exists select_by_group on control.scim_membership;
+create policy select_by_group on control.scim_membership for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.scim_membership;
+create policy insert_by_group on control.scim_membership for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+alter table control.scim_user enable row level security;
+revoke all on control.scim_user from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.scim_user to forecourt_group;
+grant insert on control.scim_user to forecourt_group;
+grant update (external_id, employee_no, attributes, active, version, updated_at) on control.scim_user to forecourt_group;
+grant delete on control.scim_user to forecourt_group;
+drop policy if exists select_by_group on control.scim_user;
+create policy select_by_group on control.scim_user for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.scim_user;
+create policy insert_by_group on control.scim_user for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists update_by_group on control.scim_user;
+create policy update_by_group on control.scim_user for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists delete_by_group on control.scim_user;
+create policy delete_by_group on control.scim_user for delete to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
 alter table control.second_factor enable row level security;
 revoke all on control.second_factor from public, forecourt_tenant, forecourt_group, forecourt_control;
 grant select (id, account_id, group_id, created_at, confirmed_at) on control.second_factor to forecourt_group;
@@ -1003,6 +1408,20 @@ drop policy if exists insert_by_group on control.survey_template;
 create policy insert_by_group on control.survey_template for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
 drop policy if exists update_by_group on control.survey_template;
 create policy update_by_group on control.survey_template for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+alter table control.view_as enable row level security;
+revoke all on control.view_as from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.view_as to forecourt_group;
+grant insert on control.view_as to forecourt_group;
+grant update (ended_at) on control.view_as to forecourt_group;
+grant select on control.view_as to forecourt_control;
+drop policy if exists select_by_group on control.view_as;
+create policy select_by_group on control.view_as for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.view_as;
+create policy insert_by_group on control.view_as for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists update_by_group on control.view_as;
+create policy update_by_group on control.view_as for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists select_by_control on control.view_as;
+create policy select_by_control on control.view_as for select to forecourt_control using (true);
 alter table control.web_session enable row level security;
 revoke all on control.web_session from public, forecourt_tenant, forecourt_group, forecourt_control;
 grant select (id, account_id, group_id, created_at, last_seen_at, idle_expires_at, absolute_expires_at, revoked_at, method, address, user_agent, provider_id) on control.web_session to forecourt_group;

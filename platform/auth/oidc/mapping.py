@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ...errors import Invalid
-from ..roles import EITHER_ROLES, GROUP_ROLES, ROLES
+from ..roles import MAPPED_ROLES, goes_with
 
 MOST_RULES: Final = 200
 #: A claim with more values than this gives nothing: a part of it would depend on the order.
@@ -184,9 +184,7 @@ def _given(rule: Rule, value: str, claims: Mapping[str, Any], codes: Mapping[str
 
 def _goes(role: str, store: str) -> bool:
     """Does the role go with a store, or with the group? As `accounts.add_membership` has it."""
-    if not store:
-        return role in GROUP_ROLES
-    return role in ROLES and (role not in GROUP_ROLES or role in EITHER_ROLES)
+    return role in MAPPED_ROLES and goes_with(role, store=bool(store), region=False)
 
 
 def _spellings(stores: Collection[str]) -> dict[str, str]:
@@ -204,8 +202,8 @@ def _rule(item: object, at: str) -> Rule:
     if unknown:
         raise Invalid(f"a rule has {', '.join(sorted(_KEYS))}", path=(at, unknown[0][:50]))
     claim, role = _name(item.get("claim", CLAIMS["roles"]), at, "claim"), item.get("role")
-    if not isinstance(role, str) or role not in ROLES:
-        raise Invalid("no such role", path=(at, "role"))
+    if not isinstance(role, str) or role not in MAPPED_ROLES:
+        raise Invalid("no such role, or one that no provider may give", path=(at, "role"))
     if ("equals" in item) == ("matches" in item):
         raise Invalid("a rule has either `equals` or `matches`", path=(at,))
     capture = "matches" in item

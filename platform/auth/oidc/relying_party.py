@@ -5,6 +5,7 @@ keys come from, and how an ID token is judged. docs/decisions/0017-openid-connec
 """
 
 import base64
+import json
 import re
 import secrets
 from collections import OrderedDict
@@ -16,7 +17,7 @@ from urllib.parse import quote_plus
 from uuid import UUID
 
 import orjson
-from authlib.integrations.starlette_client import (  # type: ignore[import-untyped]  # Authlib has no types
+from authlib.integrations.starlette_client import (
     OAuthError,
     StarletteIntegration,
     StarletteOAuth2App,
@@ -36,6 +37,9 @@ from .refusals import SignInRefused
 TRANSACTION: Final = timedelta(minutes=10)
 #: Sign-ins that a browser may have begun at once, as in several tabs.
 _MOST_TRANSACTIONS: Final = 3
+#: A cookie has at most 4,096 bytes (RFC 6265bis); the session is base64 and signed there. One sign-in has about 350.
+_LONGEST_SESSION: Final = 2900
+_LONGEST_BACK: Final = 600
 _MOST_CLAIMS: Final = 200
 _MOST_CLAIM_BYTES: Final = 64_000
 _LONGEST_SID: Final = 255
@@ -64,9 +68,6 @@ class _Transactions(StarletteIntegration):  # type: ignore[misc]  # Authlib has 
         self._clock = clock
 
     async def set_state_data(self, session: MutableMapping[str, Any], state: str, data: Mapping[str, Any]) -> None:
-        begun = sorted((key for key in session if key.startswith(_KEY)), key=lambda key: float(session[key]["until"]))
-        for key in begun[: max(0, len(begun) - _MOST_TRANSACTIONS + 1)]:
-            del session[key]
         until = self._clock.now() + TRANSACTION
         kept = {name: data[name] for name in ("nonce", "code_verifier", "redirect_uri")}
         session[_KEY + state] = {"provider": self.name, "until": until.timestamp(), "data": kept}
@@ -166,7 +167,9 @@ class RelyingParty:
             wishes |= {"prompt": "login", "max_age": 0}
         state, nonce = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
         answer = await self._app().authorize_redirect(request, redirect_uri, state=state, nonce=nonce, **wishes)
+        back = back if len(json.dumps(back)) <= _LONGEST_BACK else "/"
         request.session[_KEY + state] |= {"back": back, "fresh_since": now.timestamp() if anew else None}
+        _make_room(request.session)
         return str(answer.headers["location"])
 
     def pending(self, request: Request) -> Transaction:
@@ -309,6 +312,13 @@ class RelyingParties:
         while len(self._kept) > _MOST_PARTIES:
             self._kept.popitem(last=False)
         return party
+
+
+def _make_room(session: MutableMapping[str, Any]) -> None:
+    """Forget the oldest sign-ins under way, until the rest fits into a cookie that browsers keep."""
+    begun = sorted((key for key in session if key.startswith(_KEY)), key=lambda key: float(session[key]["until"]))
+    while len(begun) > _MOST_TRANSACTIONS or len(json.dumps(dict(session))) > _LONGEST_SESSION:
+        del session[begun.pop(0)]
 
 
 def _basic(client: Any, method: str, uri: str, headers: MutableMapping[str, str], body: Any) -> tuple[str, Any, Any]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from ...errors import Invalid
-from ..roles import EITHER_ROLES, GROUP_ROLES, ROLES
+from ..roles import EITHER_ROLES, GROUP_ROLES, MAPPED_ROLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +81,8 @@ def check_place(role: str, store_id: UUID | None, region: str | None) -> None:
     Raises:
         Invalid: no such role, two places, or a role that needs another kind of place.
     """
-    if role not in ROLES:
-        raise Invalid("no such role", path=("role",))
+    if role not in MAPPED_ROLES:
+        raise Invalid("no such role, or one that no directory may give", path=("role",))
     if store_id is not None and region is not None:
         raise Invalid("a store or a region, not both", path=("region",))
     of_group = store_id is None and region is None

@@ -17,17 +17,26 @@ from ..rights import rights_taken
 from .mapping_rules import Held
 from .model import ScimMembership
 
-Given = tuple[UUID, Held]
+#: Account, role and store, and who the person is there.
+Given = tuple[UUID, Held, UUID | None]
 
 
 async def give(session: AsyncSession, group_id: UUID, wanted: Sequence[Given], now: datetime) -> dict[UUID, Given]:
-    """Memberships from now on for (account, (role, store)); those that are open already are left out. By their new ids."""
+    """Memberships from now on; those that are open already are left out. By their new ids."""
     if not wanted:
         return {}
     rows = {new_id(): one for one in wanted}
     values = [
-        {"id": id_, "account_id": account, "group_id": group_id, "store_id": store, "role": role, "valid_from": now}
-        for id_, (account, (role, store)) in rows.items()
+        {
+            "id": id_,
+            "account_id": account,
+            "group_id": group_id,
+            "store_id": store,
+            "role": role,
+            "employee_id": employee,
+            "valid_from": now,
+        }
+        for id_, (account, (role, store), employee) in rows.items()
     ]
     made = await session.execute(
         pg_insert(AccountMembership).values(values).on_conflict_do_nothing().returning(AccountMembership.id)

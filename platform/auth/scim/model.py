@@ -54,8 +54,9 @@ class ScimConnection(ControlTable):
 class ScimUser(ControlTable):
     """A person of the directory; its SCIM id is the account's. The row goes when the directory deletes the person, the account stays.
 
-    `attributes` holds what was given and accounts do not keep: parts of the name, addresses with their kinds. `active` is the
-    directory's word; the account may be disabled here besides. `version` is the ETag.
+    `attributes` holds what was given and accounts do not keep: parts of the name, addresses with their kinds. With
+    `employee_no` the person is that employee at the stores where mappings give a role. `active` is the directory's word;
+    the account may be disabled here besides. `version` is the ETag.
     """
 
     __tablename__ = "scim_user"
@@ -64,6 +65,7 @@ class ScimUser(ControlTable):
     account_id: Mapped[UUID] = mapped_column(primary_key=True)
     group_id: Mapped[UUID] = mapped_column(index=True)
     external_id: Mapped[str | None]
+    employee_no: Mapped[str | None]
     attributes: Mapped[dict[str, Any]]
     active: Mapped[bool | None]
     version: Mapped[int] = mapped_column(server_default=text("1"))
@@ -153,7 +155,12 @@ REGISTRY.declare(
     ),
     Grants(
         "scim_user",
-        group=("select", "insert", "update (external_id, attributes, active, version, updated_at)", "delete"),
+        group=(
+            "select",
+            "insert",
+            "update (external_id, employee_no, attributes, active, version, updated_at)",
+            "delete",
+        ),
     ),
     Grants(
         "scim_group",

@@ -104,6 +104,7 @@ async def add_membership(
     *,
     role: str,
     store_id: UUID | None = None,
+    region: str | None = None,
     employee_id: UUID | None = None,
     valid_from: datetime | None = None,
     valid_to: datetime | None = None,
@@ -117,6 +118,7 @@ async def add_membership(
         account_id,
         role=role,
         store_id=store_id,
+        region=region,
         employee_id=employee_id,
         valid_from=valid_from,
         valid_to=valid_to,
@@ -126,6 +128,7 @@ async def add_membership(
         "account": str(account_id),
         "role": role,
         "store": str(store_id) if store_id else None,
+        "region": region,
         "employee": str(employee_id) if employee_id else None,
         "valid_to": valid_to.isoformat() if valid_to else None,
     }

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
-from ...auth import accounts, letters
+from ...auth import account_reads, accounts, letters
 from ...auth.history import forget_sign_ins
 from ...auth.letters import LetterRow, link_token
 from ...auth.local_model import LINKS
@@ -38,7 +38,7 @@ class Letter:
 
 async def notify(work: GroupWork, account_id: UUID, kind: str) -> None:
     """Tell the person of an account that something changed, if there is an address. Part of the verb that changes it."""
-    info = await accounts.find_own_group(work.session, work.actor, account_id)
+    info = await account_reads.find_own_group(work.session, work.actor, account_id)
     if info.email is not None:
         await _write(work, account_id, kind)
 
@@ -70,7 +70,7 @@ async def send_password_link(work: GroupWork, account_id: UUID) -> None:
         Refused: NO_EMAIL; WrongState: the account is disabled.
     """
     work.require(accounts.MANAGE)
-    info = await accounts.find_own_group(work.session, work.actor, account_id)
+    info = await account_reads.find_own_group(work.session, work.actor, account_id)
     if info.email is None:
         raise Refused("NO_EMAIL", "this account has no mail address")
     if info.state != "ACTIVE":

@@ -60,13 +60,17 @@ async def begin_second_factor(work: GroupWork, account_id: UUID) -> None:
     await second_factor.begin_factor(work.session, work.actor, account_id, sealer=sealer, clock=work.platform.clock)
 
 
-async def confirm_second_factor(work: GroupWork, account_id: UUID, pending: PendingFactor, *, code: str) -> list[str]:
+async def confirm_second_factor(
+    work: GroupWork, account_id: UUID, pending: PendingFactor, *, code: str, replaces: bool = True
+) -> list[str]:
     """The device counts from now on; recovery codes, shown this once. Other sessions end: they had one factor only.
 
     Errors as `auth.second_factor.confirm_factor`.
     """
     clock = work.platform.clock
-    codes = await second_factor.confirm_factor(work.session, work.actor, account_id, pending, code=code, clock=clock)
+    codes = await second_factor.confirm_factor(
+        work.session, work.actor, account_id, pending, code=code, replaces=replaces, clock=clock
+    )
     if work.actor.account_id == account_id:
         await own_sessions.end_other_sessions(work.session, work.actor, clock=clock)
     work.audit("accounts.add_second_factor", "Account", account_id)

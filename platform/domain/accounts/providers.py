@@ -216,7 +216,7 @@ async def remove_domain(work: GroupWork, domain_id: UUID) -> UUID:
 
 def loopback_allowed(platform: Platform) -> bool:
     """May an issuer be this machine, by http: in development and tests only."""
-    return bool(getattr(platform.settings, "outgoing_loopback", False))
+    return platform.settings.outgoing_loopback
 
 
 def _sealed(work: GroupWork, provider_id: UUID, secret: str) -> bytes:

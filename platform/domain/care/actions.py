@@ -117,8 +117,8 @@ async def log_call(
         Invalid: unknown kind or result, a call from the future, or nothing it is about.
     """
     work.require("care:call:log")
-    mine = work.actor.employees_at(work.store.id)
-    if not mine:
+    mine, oneself = work.actor.employees_at(work.store.id), work.actor.oneself_at(work.store.id)
+    if not oneself:
         raise Refused("NOT_AN_EMPLOYEE", "a call is made by a member of staff of this store")
     _check_call(kind, result, duration_s, connected)
     if started_at.tzinfo is None or started_at > work.now:
@@ -140,7 +140,7 @@ async def log_call(
             order_id=order_id if kind in ("DELIVERY_CALL", "CARE_CALL") else judged.order_id,
             repair_order_id=repair_order_id if kind == "SERVICE_FOLLOWUP" else judged.repair_order_id,
             invitation_id=invitation_id if kind == "RECOVERY" else None,
-            caller_id=min(mine),
+            caller_id=min(oneself),
             started_at=started_at,
             duration_s=duration_s,
             connected=connected,

@@ -98,14 +98,15 @@ async def file_complaint(
 
 
 async def acknowledge_complaint(work: Work, complaint_id: UUID, *, expected_version: int | None = None) -> None:
-    """Note that the customer got a first answer 首次响应.
+    """Note that the customer got a first answer 首次响应; its time is evidence, so not by whom the complaint concerns.
 
     Raises:
-        NotFound, StaleVersion, WrongState.
+        NotFound, StaleVersion, WrongState; Refused: OWN_WORK.
     """
     work.require("complaints:complaint:acknowledge")
     complaint = await locked(work, Complaint, complaint_id, expected_version)
     check_acknowledge(_standing(complaint))
+    await _not_about_oneself(work, complaint)
     complaint.acknowledged_at = work.now
     touch(work, complaint)
     work.audit("complaints.acknowledge", "Complaint", complaint.id, after={"at": work.now.isoformat()})

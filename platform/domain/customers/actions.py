@@ -11,21 +11,24 @@ from ...tenancy.crypto import mask
 from ...tenancy.ids import new_id
 from ...tenancy.reader.entity import table
 from .. import events
+from ..configuration import resolved_settings
 from ..feed import AuditEvent
 from ..rows import local_day, locked, require_version, touch
 from ..wording import reason as reason_of
 from ..wording import wording
 from ..work import Work
 from .model import ConsentEvent, ContactPoint, Customer
-from .rules import USUAL_REVEALS, check_consent, contact_value, flag_of, is_unusual
+from .rules import KEYS, check_consent, contact_value, flag_of, is_unusual, usual_reveals
 
 REVEAL = "customers.reveal_contact"
+REVEAL_WARNING = "customers.reveal_warning"
 
 
 async def reveal_contact(work: Work, contact_id: UUID, *, reason: str) -> str:
     """The full phone number or address. Never without an audit row that says why.
 
-    The first reveal of a person beyond `USUAL_REVEALS` on a local day at the store is audited as a warning too.
+    The first reveal of a person beyond the usual number (a setting) on a local day at the store is audited as a warning,
+    which the general manager and the group's DPO read.
 
     Raises:
         NotFound: no such contact point. Refused: REASON_NEEDED.
@@ -39,8 +42,9 @@ async def reveal_contact(work: Work, contact_id: UUID, *, reason: str) -> str:
     today = await _reveals_today(work) + 1
     after = {"kind": point.kind, "value": point.value_masked, "reveals_today": today}
     work.audit(REVEAL, "ContactPoint", point.id, reason=why, after=after)
-    if is_unusual(today):
-        work.audit("customers.reveal_warning", "ContactPoint", point.id, after={"usual": USUAL_REVEALS, "today": today})
+    usual = usual_reveals(await resolved_settings(work.session, work.store.id, local_day(work), KEYS))
+    if is_unusual(today, usual):
+        work.audit(REVEAL_WARNING, "ContactPoint", point.id, after={"usual": usual, "today": today})
     return value
 
 

@@ -1,11 +1,16 @@
 """What a contact value and a consent must be, and how many reveals a day are usual. Pure."""
 
 import re
+from collections.abc import Mapping
 
 from ...errors import Invalid
 
-#: Reveals of contact data by one person at one store and local day; beyond it a warning is audited (domain section 2, rule c).
-USUAL_REVEALS = 20
+#: Setting: so many reveals of contact data by one person at one store and local day are usual; beyond, a warning is audited
+#: (domain section 2, rule c).
+REVEAL_WARNING = "privacy.reveal.warn_after"
+KEYS = frozenset({REVEAL_WARNING})
+USUAL_REVEALS = 30
+_MOST_REVEALS = 1000
 
 KINDS = ("PHONE", "EMAIL", "WECHAT")
 PURPOSES = ("SURVEY", "MARKETING", "CONTACT")
@@ -54,6 +59,18 @@ def flag_of(purpose: str, decision: str) -> tuple[str, bool]:
     return flags.get(purpose, ("do_not_contact", not given))
 
 
-def is_unusual(reveals_today: int) -> bool:
+def usual_reveals(found: Mapping[str, object]) -> int:
+    """How many reveals a day are usual, from resolved settings.
+
+    Raises:
+        Invalid: it is no whole number from 1 to 1000.
+    """
+    value = found.get(REVEAL_WARNING, USUAL_REVEALS)
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _MOST_REVEALS:
+        raise Invalid(f"{REVEAL_WARNING}: a whole number from 1 to {_MOST_REVEALS}", path=(REVEAL_WARNING,))
+    return value
+
+
+def is_unusual(reveals_today: int, usual: int = USUAL_REVEALS) -> bool:
     """Is this reveal, the last one counted, the first beyond the usual number?"""
-    return reveals_today == USUAL_REVEALS + 1
+    return reveals_today == usual + 1

@@ -136,11 +136,7 @@ async def approve_run(work: Work, run_id: UUID, *, expected_version: int | None 
         raise Refused(
             "PROVISIONAL", "this month is not frozen yet; its figures can still change", frozen_at=run.frozen_at
         )
-    judged = select(CardRow.id).where(
-        CardRow.run_id == run_id, CardRow.employee_id.in_(work.actor.employees_at(work.store.id))
-    )
-    if (await work.session.scalars(judged.limit(1))).first() is not None:
-        raise Refused("OWN_RESULT", "you are judged by this run, so somebody else must approve it")
+    await _require_unjudged(work, run_id)
     stamp(work, run, state="APPROVED", approved_by=work.actor.key, approved_at=work.now)
     await work.session.execute(
         update(EntryRow)
@@ -154,16 +150,25 @@ async def approve_run(work: Work, run_id: UUID, *, expected_version: int | None 
     return run
 
 
+async def _require_unjudged(work: Work, run_id: UUID) -> None:
+    """Neither the actor nor anybody they stand in for is judged by the run (domain section 2, rule a)."""
+    people = work.actor.employees_at(work.store.id)
+    judged = select(CardRow.id).where(CardRow.run_id == run_id, CardRow.employee_id.in_(people))
+    if (await work.session.scalars(judged.limit(1))).first() is not None:
+        raise Refused("OWN_RESULT", "you are judged by this run, so somebody else must do this")
+
+
 async def publish_run(work: Work, run_id: UUID, *, expected_version: int | None = None) -> EvaluationRun:
     """Publish an approved run to the staff it judges; an earlier published run of the month is superseded.
 
     Raises:
-        NotFound, StaleVersion; WrongState: not APPROVED.
+        NotFound, StaleVersion; WrongState: not APPROVED; Refused: OWN_RESULT.
     """
     work.require("evaluation:run:publish")
     run = await _run_for_update(work, run_id, expected_version)
     if run.state != "APPROVED":
         raise WrongState("only an approved run can be published", state=run.state)
+    await _require_unjudged(work, run_id)
     stamp(work, run, state="PUBLISHED", published_by=work.actor.key, published_at=work.now)
     await _supersede(work, run.month, run, states=("PUBLISHED",))
     work.audit(
@@ -184,7 +189,7 @@ async def file_appeal(work: Work, entry_id: UUID, *, text: str) -> Appeal:
         Refused: EMPTY_TEXT, ALREADY_APPEALED.
     """
     work.require("evaluation:appeal:file")
-    mine = work.actor.employees_at(work.store.id)
+    mine = work.actor.oneself_at(work.store.id)
     query = (
         select(EntryRow, EvaluationRun.state)
         .join(EvaluationRun, EvaluationRun.id == EntryRow.run_id)
@@ -239,9 +244,8 @@ async def decide_appeal(
         raise WrongState("this appeal is decided", state=appeal.state)
     entry = await work.session.get_one(EntryRow, appeal.entry_id, with_for_update=True)
     run = await work.session.get_one(EvaluationRun, entry.run_id)
-    if work.actor.key in (appeal.filed_by, run.approved_by) or entry.employee_id in work.actor.employees_at(
-        work.store.id
-    ):
+    mine = work.actor.employees_at(work.store.id)
+    if work.actor.is_any_of(appeal.filed_by, run.approved_by) or entry.employee_id in mine:
         raise Refused("SAME_PERSON", "an appeal is decided by somebody who had no part in the entry")
     if not reason.strip():
         raise Refused("EMPTY_TEXT", "give the reason of the decision", path=("reason",))

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, FromClause, Select, and_, or_, select
 from ...tenancy.reader.common import recorded
 from ...tenancy.reader.entity import Grant, Kind, Reach, Viewer, Words, entity, many, one, value
 from ..people.entity import EMPLOYMENT, ROLE
-from ..people.reach import about, among
+from ..people.reach import among
 from .entity import KPI_READ, record_fields, shown_to_staff
 from .model import Appeal, DepartmentCard, DepartmentCardItem, EvaluationRun, KpiRecord, LedgerEntry, Scorecard
 
@@ -53,18 +53,24 @@ def _shown_runs() -> Select[UUID]:
     return select(EvaluationRun.id).where(shown_to_staff(EvaluationRun.__table__))
 
 
+def _person_within(viewer: Viewer, reach: Reach, row: FromClause) -> ColumnElement[bool]:
+    """People within reach, but for those whose holiday the viewer covers: a stand-in does not read their results."""
+    people = among(viewer, reach, row.c.employee_id)
+    return and_(people, row.c.employee_id.not_in(sorted(viewer.covered))) if viewer.covered else people
+
+
 def _card_within(viewer: Viewer, reach: Reach, row: FromClause) -> ColumnElement[bool]:
-    return and_(among(viewer, reach, row.c.employee_id), row.c.run_id.in_(_shown_runs()))
+    return and_(_person_within(viewer, reach, row), row.c.run_id.in_(_shown_runs()))
 
 
 def _entry_within(viewer: Viewer, reach: Reach, row: FromClause) -> ColumnElement[bool]:
     """Own entries of shown runs, proposals too; those of others only when they were published and are no proposals."""
-    own = and_(among(viewer, Reach.OWN, row.c.employee_id), row.c.run_id.in_(_shown_runs()))
+    own = and_(_person_within(viewer, Reach.OWN, row), row.c.run_id.in_(_shown_runs()))
     if reach is Reach.OWN:
         return own
     published = select(EvaluationRun.id).where(EvaluationRun.published_at.is_not(None))
     others = and_(
-        among(viewer, reach, row.c.employee_id),
+        _person_within(viewer, reach, row),
         row.c.run_id.in_(published),
         row.c.state.not_in(("PROPOSED", "REJECTED")),
     )
@@ -193,7 +199,7 @@ APPEAL = entity(
     Appeal,
     "An appeal 申诉 against a ledger entry.",
     plural="appeals",
-    grants=(Grant("evaluation:appeal:read", about("employee_id")),),
+    grants=(Grant("evaluation:appeal:read", _person_within),),
     fields=(
         value("filedBy", Appeal.filed_by, "Who filed it: key of an account 申诉人."),
         value("filedAt", Appeal.filed_at, "When it was filed 申诉时间."),

@@ -4,9 +4,13 @@ from sqlalchemy import ColumnElement, FromClause, or_
 
 from ...tenancy.reader.common import recorded
 from ...tenancy.reader.entity import Field, Grant, Kind, Reach, Viewer, Words, entity, many, one, value
+from ..masking import mask
 from .model import EvaluationRun, KpiRecord, KpiValue, Target
 
 KPI_READ = "evaluation:kpi:read"
+#: Of other stores than one's own: whole stores only, and nothing where too few customers are behind it. A team, or a
+#: record, could be subtracted from the whole.
+FIGURE_READ = "evaluation:figure:read"
 
 METRIC = Words(
     "TargetMetric",
@@ -45,11 +49,15 @@ def _shown(viewer: Viewer, reach: Reach, row: FromClause) -> ColumnElement[bool]
     return shown_to_staff(row)
 
 
+def _whole_store(row: FromClause) -> ColumnElement[bool]:
+    return row.c.team_code.is_(None)
+
+
 TARGET = entity(
     Target,
     "A monthly target 月度目标 of the store.",
     plural="targets",
-    grants=(Grant(KPI_READ),),
+    grants=(Grant(KPI_READ), Grant(FIGURE_READ)),
     fields=(
         value("month", Target.month, "The month 月份.", kind=Kind.MONTH),
         value("metric", Target.metric, "What it is set for 目标项.", words=METRIC),
@@ -62,7 +70,12 @@ EVALUATION_RUN = entity(
     EvaluationRun,
     "One calculation of a month 月度考核. A restated month is a new run with the next number.",
     plural="evaluationRuns",
-    grants=(Grant("evaluation:run:read"), Grant(KPI_READ), Grant("evaluation:scorecard:read", _shown)),
+    grants=(
+        Grant("evaluation:run:read"),
+        Grant(KPI_READ),
+        Grant(FIGURE_READ),
+        Grant("evaluation:scorecard:read", _shown),
+    ),
     fields=(
         value("month", EvaluationRun.month, "The month 月份.", kind=Kind.MONTH),
         value("number", EvaluationRun.number, "1 for the first calculation of the month, then 2, 3, … 版本."),
@@ -93,14 +106,19 @@ KPI_VALUE = entity(
     KpiValue,
     "A KPI 指标 of a run, of the store or one team.",
     plural="kpiValues",
-    grants=(Grant(KPI_READ),),
+    grants=(Grant(KPI_READ), Grant(FIGURE_READ, only=_whole_store)),
     fields=(
         value("kpi", KpiValue.kpi, "Code of the KPI, such as S01 指标代码."),
         value("teamCode", KpiValue.team_code, "Code of the team; null: of the whole store 小组."),
-        value("x", KpiValue.x, "Numerator 分子."),
+        value("x", KpiValue.x, "Numerator 分子.", **mask("KpiValue.x", KpiValue.n)),
         value("n", KpiValue.n, "Number of records counted 样本量."),
-        value("d", KpiValue.d, "Denominator, where it is not n 分母."),
-        value("value", KpiValue.value, "The value; null: no denominator, never zero 指标值."),
+        value("d", KpiValue.d, "Denominator, where it is not n 分母.", **mask("KpiValue.d", KpiValue.n)),
+        value(
+            "value",
+            KpiValue.value,
+            "The value; null: no denominator, never zero; or too few customers for who may not see them 指标值.",
+            **mask("KpiValue.value", KpiValue.n),
+        ),
     ),
     relations=(
         one("run", "EvaluationRun", "run_id", "The run 月度考核."),

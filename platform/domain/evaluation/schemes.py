@@ -90,7 +90,7 @@ async def approve_scheme(work: GroupWork, scheme_id: UUID) -> None:
     await work.session.refresh(row)
     if row.state != "DRAFT":
         raise WrongState("only a draft is approved", state=row.state)
-    if work.actor.system or row.created_by == work.actor.key:
+    if work.actor.system or work.actor.is_any_of(row.created_by):
         raise Refused("SAME_PERSON", "somebody else has to approve this")
     parse_scheme(row.body)  # what was written under older rules is held to today's
     active = select(Scheme).where(

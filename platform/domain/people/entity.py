@@ -2,6 +2,7 @@
 
 from ...tenancy.reader.common import recorded
 from ...tenancy.reader.entity import Grant, Through, Words, entity, many, one, value
+from ..masking import mask
 from .model import Employee, Position, Team
 from .reach import about
 
@@ -66,7 +67,12 @@ EMPLOYEE = entity(
         value("employeeNo", Employee.employee_no, "Personnel number 工号."),
         value("name", Employee.name, "Name 姓名."),
         value("nameSort", Employee.name_sort, "Key that sorts names by their pinyin 拼音."),
-        value("phoneMasked", Employee.phone_masked, "Phone number with its middle digits hidden, such as 138****8000."),
+        value(
+            "phoneMasked",
+            Employee.phone_masked,
+            "Phone number with its middle digits hidden, such as 138****8000; null without people:contact:read.",
+            **mask("Employee.phoneMasked"),
+        ),
         value("status", Employee.status, "Employment as the source last said; the dates decide.", words=EMPLOYMENT),
         value("hiredOn", Employee.hired_on, "First day of employment 入职日期."),
         value("confirmedOn", Employee.confirmed_on, "Day of confirmation after probation 转正日期."),

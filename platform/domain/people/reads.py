@@ -1,5 +1,6 @@
 """Reading people."""
 
+from collections.abc import Collection
 from datetime import date
 from uuid import UUID
 
@@ -12,6 +13,12 @@ from .model import Employee, Position
 async def employee_id_of(session: AsyncSession, employee_no: str) -> UUID | None:
     """Id of the employee with a number, None when there is none."""
     return await session.scalar(select(Employee.id).where(Employee.employee_no == employee_no))
+
+
+async def employee_ids_of(session: AsyncSession, numbers: Collection[str]) -> dict[str, UUID]:
+    """Employee number → id, of those numbers that there are."""
+    query = select(Employee.employee_no, Employee.id).where(Employee.employee_no.in_(sorted(numbers)))
+    return {row.employee_no: row.id for row in await session.execute(query)}
 
 
 async def holders_of(session: AsyncSession, day: date) -> dict[str, str]:

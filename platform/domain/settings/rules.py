@@ -8,12 +8,13 @@ from uuid import UUID
 
 from ...errors import Invalid, Refused
 from ..care import task_rules as care
+from ..customers import rules as customers
 from ..evaluation import settings_rules as evaluation
 from ..evaluation.settings_rules import MonthSettings
 from ..surveys import policy_rules as surveys
 
 #: Every key that something reads, alphabetised.
-KEYS = tuple(sorted(evaluation.KEYS | care.KEYS | surveys.KEYS))
+KEYS = tuple(sorted(evaluation.KEYS | care.KEYS | customers.KEYS | surveys.KEYS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ def verify(values: Mapping[str, Any]) -> None:
     try:
         MonthSettings.from_dict(_of(values, evaluation.KEYS))
         care.policy_from(_of(values, care.KEYS))
+        customers.usual_reveals(_of(values, customers.KEYS))
         surveys.policy_from(_of(values, surveys.KEYS))
     except Invalid as error:
         raise Invalid(error.message, path=("value", *error.path)) from error

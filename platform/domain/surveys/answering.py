@@ -192,7 +192,7 @@ async def record_delivery_form(work: Work, order_id: UUID, answers: Mapping[str,
         reading.answers,
         mode="ASSISTED_AT_DELIVERY",
         at=work.now,
-        helper=next(iter(sorted(mine)), None),
+        helper=min(work.actor.oneself_at(work.store.id), default=None),
     )
     work.emit(events.DELIVERY_FORM_RECORDED, "SalesOrder", order.id, complete=order.form_complete)
     return response_id
@@ -214,8 +214,8 @@ async def record_interview(
     invitation = (await work.session.scalars(query)).first()
     if invitation is None or invitation.template == "T8":
         raise NotFound("invitation", id=str(invitation_id))
-    mine = work.actor.employees_at(work.store.id)
-    if not mine:
+    mine, oneself = work.actor.employees_at(work.store.id), work.actor.oneself_at(work.store.id)
+    if not oneself:
         raise Refused("NOT_AN_EMPLOYEE", "an interviewer is a member of staff of this store")
     event = await event_of(work.session, invitation)
     if event is not None and event.judged_id in mine:
@@ -243,7 +243,7 @@ async def record_interview(
         mode="PHONE_INTERVIEW",
         at=work.now,
         language=language,
-        helper=min(mine),
+        helper=min(oneself),
     )
 
 

@@ -83,7 +83,7 @@ async def _to_rule(work: Work, response_id: UUID, expected_version: int | None) 
     if response.integrity != "QUARANTINED":
         raise WrongState("only what was set aside is ruled on", state=response.integrity)
     recorded_by_me = response.interviewer_id in work.actor.employees_at(work.store.id)
-    if work.actor.system or work.actor.key in (response.integrity_by, response.created_by) or recorded_by_me:
+    if work.actor.system or work.actor.is_any_of(response.integrity_by, response.created_by) or recorded_by_me:
         raise Refused("SAME_PERSON", "somebody else has to rule on this")
     await _not_about_oneself(work, response)
     return response

@@ -4,12 +4,11 @@ from sqlalchemy import ColumnElement, FromClause
 
 from ...tenancy.reader.common import recorded
 from ...tenancy.reader.entity import Grant, Reach, Viewer, Words, entity, many, one, value
+from ..masking import mask
 from ..people.reach import about, repair_orders_about
 from .model import Attendance, LabourLine, PartLine, RepairOrder
 
 READ = "workshop:order:read"
-#: Direct cost shows the margin: for those who read KPIs.
-COST = "evaluation:kpi:read"
 
 REPAIR_TYPE = Words(
     "RepairType",
@@ -81,7 +80,12 @@ LABOUR_LINE = entity(
         value("hoursWorked", LabourLine.hours_worked, "Hours worked 实际工时."),
         value("hoursSold", LabourLine.hours_sold, "Hours sold 销售工时."),
         value("amount", LabourLine.amount, "Net amount in the group's currency 工时费."),
-        value("cost", LabourLine.cost, "Direct cost 成本; null for those who may not read KPIs.", permission=COST),
+        value(
+            "cost",
+            LabourLine.cost,
+            "Direct cost 成本; null for those who may not read KPIs.",
+            **mask("LabourLine.cost"),
+        ),
         *recorded(LabourLine),
     ),
     relations=(
@@ -103,7 +107,9 @@ PART_LINE = entity(
         value("issuedAt", PartLine.issued_at, "When it was issued 出库; null: not yet."),
         value("defective", PartLine.defective, "It was defective 次品."),
         value("amount", PartLine.amount, "Net amount in the group's currency 金额."),
-        value("cost", PartLine.cost, "Direct cost 成本; null for those who may not read KPIs.", permission=COST),
+        value(
+            "cost", PartLine.cost, "Direct cost 成本; null for those who may not read KPIs.", **mask("PartLine.cost")
+        ),
         *recorded(PartLine),
     ),
     relations=(one("repairOrder", "RepairOrder", "repair_order_id", "The repair order 维修工单."),),

@@ -15,7 +15,7 @@ from uuid import UUID
 from graphql import FieldNode, GraphQLSchema, OperationType, located_error
 
 from ...errors import ForecourtError, NotFound
-from ...tenancy.reader.compile_sql import NotCompilable, Program, Run, Variant
+from ...tenancy.reader.compile_sql import NotCompilable, Program, Run, Variant, is_plain
 from ...tenancy.reader.entity import Entities, Viewer
 from ...tenancy.reader.shape import Slot
 from .. import ids, select
@@ -386,8 +386,14 @@ class Request:
         return _completed(made, rows, store), None
 
     def _seen_by(self, store: StoreInfo) -> tuple[Any, Viewer]:
-        """The viewer at a store, and what of it a plan depends on."""
+        """The viewer at a store, and what of it a plan depends on.
+
+        Raises:
+            HandOver: more decides about rows than their reach.
+        """
         viewer = self.context.viewer(store)
+        if not is_plain(viewer):
+            raise HandOver("somebody who stands in for another, or looks as a role")
         return tuple(sorted(viewer.reach.items())), viewer
 
     # -- one round trip

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...auth.roles import Scope
 from ...tenancy.lanes import Row
 from ...tenancy.reader.compile_sql import Program, Read, Run, Template, Variant
 from ...tenancy.reader.entity import Viewer
@@ -152,8 +153,7 @@ def as_text(found: Explanation) -> str:
 
 
 def _key(part: Part, reach: Sequence[tuple[str, int]]) -> list[str]:
-    names = {1: "OWN", 2: "TEAM", 3: "DEPARTMENT", 4: "STORE", 5: "GROUP"}
-    shown = ", ".join(f"{permission} {names[scope]}" for permission, scope in reach) or "nothing"
+    shown = ", ".join(f"{permission} {Scope(scope).name}" for permission, scope in reach) or "nothing"
     lines = [f"   This plan is for whoever may: {shown}"]
     if isinstance(part.plan, StorePlan) and part.plan.refused:
         lines.append(f"   Refused before any statement: {', '.join(part.plan.refused)}")

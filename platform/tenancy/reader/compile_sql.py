@@ -140,6 +140,8 @@ class Program:
         *,
         moment: bool = False,
     ) -> None:
+        if not is_plain(viewer):
+            raise NotCompilable("more than reach, people and day decides what this viewer sees")
         self._entities = entities
         self._viewer = _symbolic(viewer)
         self._lists, self._rows, self._moment = dict(lists), dict(rows), moment
@@ -368,6 +370,11 @@ class _Day(date):
     """A day that is told from every other by being itself."""
 
 
+def is_plain(viewer: Viewer) -> bool:
+    """Nothing but reach, people and day decides what this viewer sees; a plan knows no more."""
+    return viewer == Viewer(viewer.reach, viewer.employees, viewer.today)
+
+
 def _symbolic(viewer: Viewer, *people: UUID) -> Viewer:
     """A viewer with the same reach whose people and day are placeholders."""
     return Viewer(dict(viewer.reach), frozenset(people or (UUID(int=1),)), _Day(2000, 1, 1 + len(people)))
@@ -412,4 +419,4 @@ def _rule(entity: Entity, viewer: Viewer) -> tuple[str, list[Any]]:
     return str(compiled), [_source(values[name], viewer)[0] for name in compiled.positiontup or ()]
 
 
-__all__ = ["Border", "NotCompilable", "Page", "Program", "Read", "Run", "Template", "Variant", "statements"]
+__all__ = ["Border", "NotCompilable", "Page", "Program", "Read", "Run", "Template", "Variant", "is_plain", "statements"]

@@ -32,12 +32,16 @@ class Reach(IntEnum):
 class Viewer:
     """Who reads in one store: permission → reach there, the employees this person is there, and the store's local day.
 
-    A permission that is missing from `reach` is not held at this store.
+    A permission that is missing from `reach` is not held at this store. `employees` includes those whose holiday the person
+    covers, `covered`: their customers and tasks are the person's for a while, their results are not. With `within`, rows and
+    values are shown only as far as that viewer sees them too.
     """
 
     reach: Mapping[str, int]
     employees: frozenset[UUID]
     today: date
+    covered: frozenset[UUID] = frozenset()
+    within: "Viewer | None" = None
 
     def holds(self, permission: str) -> bool:
         """Is the permission held here, in any reach?"""
@@ -50,10 +54,14 @@ RowRule = Callable[[Viewer, Reach, FromClause], ColumnElement[bool]]
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A permission that opens an entity. At STORE it opens every row; below, those that `rows` says; without `rows`, none."""
+    """A permission that opens an entity. At STORE it opens every row; below, those that `rows` says; without `rows`, none.
+
+    `only` narrows it at every reach.
+    """
 
     permission: str
     rows: RowRule | None = None
+    only: Callable[[FromClause], ColumnElement[bool]] | None = None
 
 
 class Kind(StrEnum):
@@ -88,7 +96,8 @@ class Field:
     """A value of an entity.
 
     `name` is the name in the API. With a `permission`, viewers who lack it get the column `masked` instead, or null when
-    there is none; filters and orders see what the viewer sees. JSON and DIGEST can be neither filtered nor ordered.
+    there is none; with `least` (a column and a number) they get the value where that column is large enough, else null.
+    Filters and orders see what the viewer sees. JSON and DIGEST can be neither filtered nor ordered.
     """
 
     name: str
@@ -99,6 +108,7 @@ class Field:
     words: Words | None = None
     permission: str | None = None
     masked: str | None = None
+    least: tuple[str, int] | None = None
     filterable: bool = True
     sortable: bool = True
 
@@ -156,9 +166,11 @@ class Entity:
         return any(viewer.holds(grant.permission) for grant in self.grants)
 
     def shown_column(self, item: Field, viewer: Viewer) -> str | None:
-        """The column that this viewer gets for a field; None where they get nothing."""
-        if item.permission is None or viewer.holds(item.permission):
+        """The column that this viewer gets for a field; None where they get nothing (or only where `least` is reached)."""
+        if item.permission is None:
             return item.column
+        if viewer.holds(item.permission):
+            return item.column if viewer.within is None else self.shown_column(item, viewer.within)
         return item.masked
 
 
@@ -187,6 +199,7 @@ def value(
     kind: Kind | None = None,
     permission: str | None = None,
     masked: InstrumentedAttribute[Any] | None = None,
+    least: tuple[InstrumentedAttribute[Any], int] | None = None,
 ) -> Field:
     """Declare a field; its kind and whether it may be null follow from the column.
 
@@ -207,6 +220,7 @@ def value(
         words=words,
         permission=permission,
         masked=None if masked is None else masked.key,
+        least=None if least is None else (least[0].key, least[1]),
         filterable=plain,
         sortable=plain and found is not Kind.BOOL,
     )

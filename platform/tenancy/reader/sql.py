@@ -18,6 +18,7 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
+    case,
     cast,
     exists,
     false,
@@ -233,22 +234,33 @@ def visible(entity: Entity, viewer: Viewer, row: FromClause) -> Predicate:
 
 
 def _seen(entity: Entity, viewer: Viewer, row: FromClause) -> Predicate:
+    mine = _granted(entity, viewer, row)
+    return mine if viewer.within is None else and_(mine, _seen(entity, viewer.within, row))
+
+
+def _granted(entity: Entity, viewer: Viewer, row: FromClause) -> Predicate:
     rules: list[Predicate] = []
     for grant in entity.grants:
         reach = viewer.reach.get(grant.permission)
         if reach is None:
             continue
         if reach >= Reach.STORE:
-            return true()
-        if grant.rows is not None:
-            rules.append(grant.rows(viewer, Reach(reach), row))
+            if grant.only is None:
+                return true()
+            rules.append(grant.only(row))
+        elif grant.rows is not None:
+            rule = grant.rows(viewer, Reach(reach), row)
+            rules.append(rule if grant.only is None else and_(rule, grant.only(row)))
     return or_(false(), *rules)
 
 
 def shown(entity: Entity, field: Field, viewer: Viewer, row: FromClause) -> ColumnElement[Any]:
-    """What this viewer gets for a field: the column, the masked one, or null."""
+    """What this viewer gets for a field: the column, the masked one, the column where enough is behind it, or null."""
     name = entity.shown_column(field, viewer)
     column: ColumnElement[Any] = row.c[name or field.column]
+    if name is None and field.least is not None:
+        counted, least = field.least
+        return case((row.c[counted] >= least, column))
     if name is None:
         return cast(null(), column.type)
     return func.encode(column, "hex") if field.kind is Kind.DIGEST else column

@@ -4,6 +4,7 @@ Every request is one transaction of that group, by an actor ``scim:<connection>`
 logged: they are people's names.
 """
 
+import traceback
 from collections.abc import Callable, MutableMapping
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from scim2_server.routing import Operation
 from scim2_server.service import ScimService
 
 from ...auth.scim.connections import verify_connection
-from ...domain.accounts.directory import lock_directory
+from ...domain.directory.people import lock_directory
 from ...domain.work import Platform, open_group_work
 from ...errors import ForecourtError, Unauthenticated
 from ...telemetry import logger
@@ -79,7 +80,10 @@ class ScimEndpoint(ASGIApplication):
     def handle_exception(self, request: ScimRequest, exception: Exception) -> ScimResponse:
         """Answer as SCIM does; only what is a fault of ours is logged, without the request."""
         if not isinstance(exception, SCIMException):
-            _LOG.exception("scim request failed", error=type(exception).__name__)
+            # No traceback: some ways of showing one print the request, which is people's names.
+            frames = reversed(traceback.extract_tb(exception.__traceback__)[-8:])
+            where = " < ".join(f"{frame.name}:{frame.lineno}" for frame in frames)
+            _LOG.error("scim request failed", error=type(exception).__name__, where=where)
         return self.service.error_response(exception)
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:

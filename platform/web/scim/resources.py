@@ -9,18 +9,21 @@ from typing import Annotated, Any
 from pydantic import Field
 from scim2_models import (
     URN,
+    AnyExtension,
     AuthenticationScheme,
     Bulk,
     CaseExact,
     ChangePassword,
     ComplexAttribute,
     ETag,
+    Extension,
     Filter,
     Mutability,
     Patch,
     Reference,
     Required,
     Resource,
+    ResourceType,
     ScimPolicy,
     ScimProvider,
     ServiceProviderConfig,
@@ -58,7 +61,15 @@ class PersonGroup(ComplexAttribute):
     display: Annotated[str | None, Mutability.read_only] = None
 
 
-class User(Resource[Any]):
+class Staff(Extension):
+    """RFC 7643 section 4.3, of which the employee number says who the person is at their stores."""
+
+    __schema__ = URN("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User")
+
+    employee_number: str | None = None
+
+
+class User(Resource[AnyExtension]):
     """A person of the directory."""
 
     __schema__ = URN("urn:ietf:params:scim:schemas:core:2.0:User")
@@ -76,7 +87,7 @@ class Member(ComplexAttribute):
     """RFC 7643 section 4.2, members; people only, no groups in groups."""
 
     value: Annotated[str | None, Mutability.immutable, CaseExact.true] = None
-    ref: Annotated[Reference[User] | None, Mutability.immutable] = Field(
+    ref: Annotated[Reference[User[Any]] | None, Mutability.immutable] = Field(
         None, serialization_alias="$ref", validation_alias="$ref"
     )
     type: Annotated[str | None, Mutability.immutable] = Field(None, examples=["User"])
@@ -98,7 +109,8 @@ def provider() -> ScimProvider:
     and a change of ``emails[type eq "work"]`` makes the entry that is not there yet.
     """
     return ScimProvider(
-        models=[User, Group],
+        models=[User, Group, Staff],
+        resource_types=[ResourceType.from_resource(User[Staff]), ResourceType.from_resource(Group)],
         config=ServiceProviderConfig(
             patch=Patch(supported=True),
             bulk=Bulk(supported=False, max_operations=0, max_payload_size=0),

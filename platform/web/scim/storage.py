@@ -19,17 +19,17 @@ from scim2_models import (
 from scim2_models.path import CompareOperator, Comparison
 from scim2_server.storage import AsyncScimStorage, SearchPage
 
-from ...domain.accounts import directory, directory_groups
+from ...domain.directory import groups, people
 from ...domain.work import GroupWork
 from ...errors import ForecourtError, Invalid, NotFound, Refused, StaleVersion, Unavailable
 from .resources import Group, User
 from .translate import given_group, group_of, person_of, required, user_of, version_of
 
 _CONDITIONS = {
-    ("User", "username"): directory.name_is,
-    ("User", "externalid"): directory.external_id_is,
-    ("Group", "displayname"): directory_groups.group_name_is,
-    ("Group", "externalid"): directory_groups.group_external_id_is,
+    ("User", "username"): people.name_is,
+    ("User", "externalid"): people.external_id_is,
+    ("Group", "displayname"): groups.group_name_is,
+    ("Group", "externalid"): groups.group_external_id_is,
 }
 
 
@@ -73,9 +73,9 @@ class DirectoryStorage(AsyncScimStorage):
         """One resource; without its members when the answer leaves them out."""
         session, group_id, id_ = self._work.session, self._work.group.id, required(resource_id)
         if resource_type.name == "User":
-            return user_of(await directory.find_person(session, group_id, id_))
+            return user_of(await people.find_person(session, group_id, id_))
         members = _shows_members(response_parameters)
-        return group_of(await directory_groups.find_directory_group(session, group_id, id_, members=members))
+        return group_of(await groups.find_directory_group(session, group_id, id_, members=members))
 
     async def search(
         self, resource_types: list[ResourceType], search_request: SearchRequest[Any], *, position: Any = None
@@ -94,7 +94,7 @@ class DirectoryStorage(AsyncScimStorage):
         if only is not None:
             total, found = await self._find(kind, only, min(offset, 2**31), count, members)
             return SearchPage(total, found)
-        scanned = directory.MOST_SCANNED
+        scanned = people.MOST_SCANNED
         total, found = await self._find(kind, (), 0, scanned, members=True)
         if total > scanned:
             raise TooManyException(detail="filter by userName, displayName or externalId with eq")
@@ -107,18 +107,18 @@ class DirectoryStorage(AsyncScimStorage):
     ) -> tuple[int, list[Resource[Any]]]:
         session, group_id = self._work.session, self._work.group.id
         if kind == "User":
-            total, people = await directory.find_people(session, group_id, only=only, offset=offset, limit=limit)
-            return total, [user_of(one) for one in people]
-        total, groups = await directory_groups.find_groups(
+            total, persons = await people.find_people(session, group_id, only=only, offset=offset, limit=limit)
+            return total, [user_of(one) for one in persons]
+        total, teams = await groups.find_groups(
             session, group_id, only=only, offset=offset, limit=limit, members=members
         )
-        return total, [group_of(one) for one in groups]
+        return total, [group_of(one) for one in teams]
 
     async def create(self, resource_type: ResourceType, resource: Resource[Any]) -> Resource[Any]:
         """A joiner, or a new group."""
         if isinstance(resource, User):
-            return user_of(await directory.create_person(self._work, person_of(resource)))
-        made = await directory_groups.create_group(self._work, given_group(_group(resource)), added_by=self._added_by)
+            return user_of(await people.create_person(self._work, person_of(resource)))
+        made = await groups.create_group(self._work, given_group(_group(resource)), added_by=self._added_by)
         return group_of(made)
 
     async def update(
@@ -128,8 +128,10 @@ class DirectoryStorage(AsyncScimStorage):
         id_, version = required(resource.id or ""), version_of(expected_version)
         if isinstance(resource, User):
             given = person_of(resource)
-            return user_of(await directory.change_person(self._work, id_, given, expected_version=version))
-        changed = await directory_groups.change_group(
+            return user_of(
+                await people.change_person(self._work, id_, given, expected_version=version, by=self._added_by)
+            )
+        changed = await groups.change_group(
             self._work, id_, given_group(_group(resource)), expected_version=version, added_by=self._added_by
         )
         return group_of(changed)
@@ -140,9 +142,9 @@ class DirectoryStorage(AsyncScimStorage):
         """A leaver, or a group that is gone."""
         id_, version = required(resource_id), version_of(expected_version)
         if resource_type.name == "User":
-            await directory.remove_person(self._work, id_, expected_version=version)
+            await people.remove_person(self._work, id_, expected_version=version)
         else:
-            await directory_groups.remove_group(self._work, id_, expected_version=version)
+            await groups.remove_group(self._work, id_, expected_version=version)
 
 
 def _group(resource: Resource[Any]) -> Group:

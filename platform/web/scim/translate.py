@@ -6,19 +6,19 @@ from uuid import UUID
 
 from scim2_models import InvalidValueException, Meta, NotFoundException, Reference
 
-from ...domain.accounts.directory import DirectoryPerson, PersonGiven
-from ...domain.accounts.directory_groups import DirectoryGroup, GroupGiven
-from .resources import Group, Member, PersonEmail, PersonGroup, PersonName, User
+from ...domain.directory.groups import DirectoryGroup, GroupGiven
+from ...domain.directory.people import DirectoryPerson, PersonGiven
+from .resources import Group, Member, PersonEmail, PersonGroup, PersonName, Staff, User
 
 _MOST_EMAILS = 10
 _MOST_TEXT = 300
 
 
-def user_of(person: DirectoryPerson) -> User:
+def user_of(person: DirectoryPerson) -> User[Staff]:
     """The person as a resource."""
     kept = person.attributes
     name, emails = kept.get("name"), kept.get("emails")
-    return User(
+    user = User[Staff](
         id=str(person.id),
         external_id=person.external_id,
         user_name=person.name,
@@ -34,9 +34,12 @@ def user_of(person: DirectoryPerson) -> User:
         or None,
         meta=_meta("User", person),
     )
+    if person.employee_no is not None:
+        user[Staff] = Staff(employee_number=person.employee_no)
+    return user
 
 
-def person_of(user: User) -> PersonGiven:
+def person_of(user: User[Any]) -> PersonGiven:
     """What a resource says of a person.
 
     Raises:
@@ -58,12 +61,14 @@ def person_of(user: User) -> PersonGiven:
     ]
     kept: dict[str, Any] = {**single, **({"name": parts} if parts else {}), **({"emails": listed} if listed else {})}
     user_name = user.user_name or ""
+    staff = user[Staff]
     return PersonGiven(
         name=user_name,
         display_name=_first(single.get("displayName"), parts.get("formatted"), _joined(parts), user_name),
         email=_email(emails),
         language=user.preferred_language,
         external_id=user.external_id,
+        employee_no=staff.employee_number if isinstance(staff, Staff) else None,
         active=user.active,
         attributes=kept,
     )
@@ -75,7 +80,9 @@ def group_of(group: DirectoryGroup) -> Group:
         id=str(group.id),
         external_id=group.external_id,
         display_name=group.display_name,
-        members=[Member(value=str(id_), ref=Reference[User](f"Users/{id_}"), type="User") for id_, _ in group.members]
+        members=[
+            Member(value=str(id_), ref=Reference[User[Any]](f"Users/{id_}"), type="User") for id_, _ in group.members
+        ]
         or None,
         meta=_meta("Group", group),
     )

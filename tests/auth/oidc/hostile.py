@@ -181,7 +181,7 @@ class Browser:
 
     async def begin(self, **wishes: Any) -> dict[str, str]:
         """Go to the provider; what it was asked."""
-        self.url = await self.party.begin(self.request(), redirect_uri=CALLBACK, back="/me", **wishes)
+        self.url = await self.party.begin(self.request(), redirect_uri=CALLBACK, **{"back": "/me"} | wishes)
         asked = dict(parse_qsl(urlsplit(self.url).query))
         self.provider.nonce = asked["nonce"]
         return asked

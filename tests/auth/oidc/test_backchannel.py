@@ -187,6 +187,10 @@ async def test_the_id_token_is_kept_sealed_and_opens_for_its_own_session_alone(s
         origin = await origin_of(session, sealer, sessions.cookies["anna"], clock=world.clock)
         assert origin is not None and (origin.provider_id, origin.id_token) == (sessions.corp.id, "id.token.text")
         assert "id.token" not in repr(origin)
+        lost = await origin_of(
+            session, lambda group, purpose: sealer(uuid4(), purpose), sessions.cookies["anna"], clock=world.clock
+        )
+        assert lost is not None and lost.id_token is None  # signing out goes on without its key
         assert await origin_of(session, sealer, "no such cookie", clock=world.clock) is None
 
 

@@ -1,6 +1,8 @@
 """Every check of a sign-in, each against a provider that breaks exactly one rule. Each was seen to fail without its check."""
 
+import base64
 import hmac
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -316,6 +318,15 @@ async def test_a_browser_may_have_three_sign_ins_under_way() -> None:
     assert (await visitor.come_back()).subject == "u1"
     visitor.url, visitor.provider.nonce = urls[1]
     assert await refusal(visitor.come_back()) == "TRANSACTION_UNKNOWN"
+
+
+async def test_what_is_remembered_fits_into_a_cookie() -> None:
+    visitor = browser(Provider())
+    for back in ("/" + "x" * 499, "/" + "店" * 499, "/" + "x" * 499, "/me"):
+        await visitor.begin(back=back)
+        visitor.provider.clock.at += timedelta(seconds=1)
+        assert len(base64.b64encode(json.dumps(visitor.session).encode())) < 3900
+    assert (await visitor.come_back()).subject == "u1"
 
 
 # --- what we send ----------------------------------------------------------------------------------------------------

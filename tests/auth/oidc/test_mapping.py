@@ -21,7 +21,7 @@ from forecourt.auth.oidc.mapping import (
     parse_rules,
     roles_of,
 )
-from forecourt.auth.roles import EITHER_ROLES, GROUP_ROLES, ROLES
+from forecourt.auth.roles import EITHER_ROLES, GROUP_ROLES, MAPPED_ROLES
 from forecourt.errors import Invalid
 
 STORES = ("BJ01", "SH02", "GZ03")
@@ -154,7 +154,7 @@ WORDS = st.sampled_from(
     ["sales-bj01", "fc-BJ01-x", "fc-SH02-x", "fc-XX-x", "hq", "admin", "BJ01", "SH02", "XX99", "", "管理员", "\0"]
 )
 CLAIMS = st.sampled_from(["groups", "title", "dealers", "/deep/roles"])
-STORE_ROLES = sorted(set(ROLES) - (GROUP_ROLES - EITHER_ROLES))
+STORE_ROLES = sorted(MAPPED_ROLES - (GROUP_ROLES - EITHER_ROLES))
 
 
 @st.composite
@@ -163,7 +163,7 @@ def any_rule(draw: st.DrawFn) -> dict[str, Any]:
     value = draw(WORDS.filter(lambda one: bool(one) and one.isprintable()))
     rule = {
         "claim": draw(CLAIMS),
-        "role": draw(st.sampled_from(sorted(GROUP_ROLES) if kind == "group" else STORE_ROLES)),
+        "role": draw(st.sampled_from(sorted(GROUP_ROLES & MAPPED_ROLES) if kind == "group" else STORE_ROLES)),
     }
     if kind == "matches":
         return rule | {"matches": "fc-{store}-x"}

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from forecourt.auth.accounts import find_info
+from forecourt.auth.account_reads import find_info
 from forecourt.auth.actor import Actor
 from forecourt.auth.oidc.config import ProviderIdentity
 from forecourt.auth.oidc.identities import insert_identity

@@ -43,6 +43,10 @@ class Both:
         """Somebody with (role, store code or None) memberships; at a store they are one of its employees."""
         members = []
         for role, code in roles:
+            if code == "region":  # of both stores
+                stores = frozenset(store.id for store in self.world.stores_of(group))
+                members.append(Membership(role, None, region="R", region_stores=stores))
+                continue
             people = self.rows[code]["employee"] if code else []
             employee = people[person % len(people)]["id"] if people else None
             members.append(Membership(role, self.world.stores[code].id if code else None, employee))

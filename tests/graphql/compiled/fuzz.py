@@ -5,7 +5,7 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -19,7 +19,8 @@ import forecourt.graphql.schema as api_schema_module
 from forecourt.auth.actor import Actor
 from forecourt.auth.roles import EITHER_ROLES, GROUP_ROLES, ROLES
 from forecourt.domain.entities import ENTITIES
-from tests.graphql.compiled.conftest import Both, comparable
+from forecourt.tenancy.ids import new_id
+from tests.graphql.compiled.conftest import NOW, Both, comparable
 from tests.graphql.compiled.documents import Known, Made, Maker
 
 
@@ -48,12 +49,21 @@ class Report:
 def actors(both: Both, chance: random.Random) -> tuple[str, Actor]:
     """Somebody of group a: every role, alone or beside another, as one of the first employees."""
     role = chance.choice(sorted(ROLES))
+    if role == "REGION_MANAGER":
+        return role, both.actor((role, "region"))
     here = role not in GROUP_ROLES or (role in EITHER_ROLES and chance.random() < 0.5)
     members: list[tuple[str, str | None]] = [(role, chance.choice(("a1", "a2")) if here else None)]
     if chance.random() < 0.3:
         second = chance.choice(sorted(set(ROLES) - GROUP_ROLES))
         members.append((second, chance.choice(("a1", "a2"))))
-    return role, both.actor(*members, person=chance.randrange(4))
+    actor = both.actor(*members, person=chance.randrange(4))
+    pick = chance.random()
+    if pick < 0.03:  # covers somebody's holiday
+        lent = replace(actor.memberships[0], delegated_by=new_id(), delegator="张伟")
+        return role, replace(actor, memberships=(lent, *actor.memberships[1:]))
+    if pick < 0.06:  # looks as a role
+        return role, both.actor(("STORE_GM", "a1")).looking_as(actor.memberships[0], new_id(), NOW)
+    return role, actor
 
 
 @contextmanager

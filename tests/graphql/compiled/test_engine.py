@@ -14,9 +14,10 @@ from forecourt.graphql.compiled import execute
 from forecourt.graphql.compiled.cache import Bounded
 from forecourt.graphql.compiled.execute import Engine
 from forecourt.graphql.schema import run
+from forecourt.tenancy.ids import new_id
 from forecourt.tenancy.lanes import Lanes
 from forecourt.tenancy.session import store_session
-from tests.graphql.compiled.conftest import Both, comparable
+from tests.graphql.compiled.conftest import NOW, Both, comparable
 from tests.graphql.compiled.documents import Known, Maker
 
 THREE_LEVELS = """
@@ -239,6 +240,21 @@ def test_a_plan_serves_other_people_of_the_same_reach_with_their_own_rows(both: 
         answer = both.compiled(both.actor(("SALES_CONSULTANT", "a1"), person=person), query)
         counts.add(str(answer["data"]))
     assert len(counts) > 3 and len(both.schema.compiled.parts) == parts
+
+
+@pytest.mark.parametrize("how", ["covering a holiday", "looking as a role"])
+def test_more_than_a_reach_is_left_to_the_interpreter(both: Both, how: str) -> None:
+    actor = both.actor(("SALES_CONSULTANT", "a1"))
+    if how == "covering a holiday":
+        lent = replace(actor.memberships[0], delegated_by=new_id(), delegator="张伟")
+        actor = replace(actor, memberships=(lent,))
+    else:
+        actor = both.actor(("STORE_GM", "a1")).looking_as(actor.memberships[0], new_id(), NOW)
+    engine = both.schema.compiled
+    reason = "somebody who stands in for another, or looks as a role"
+    before = engine.handed_over.get(reason, 0)
+    both.same(actor, '{ store(code: "a1") { salesOrders { totalCount edges { node { orderNo } } } } }')
+    assert engine.handed_over[reason] == before + 1
 
 
 def test_one_plan_serves_every_store(both: Both) -> None:

@@ -66,6 +66,10 @@ class Naive:
         return found
 
     def visible(self, entity: Entity, row: Row) -> bool:
+        within = self.viewer.within
+        return self.granted(entity, row) and (within is None or Naive(self.store, within).visible(entity, row))
+
+    def granted(self, entity: Entity, row: Row) -> bool:
         only = ONLY.get(entity.name)
         if only is not None and not only(row):
             return False
@@ -74,7 +78,10 @@ class Naive:
             if reach is None:
                 continue
             if reach >= Reach.STORE:
-                return True
+                narrowed = NARROWED.get((entity.name, grant.permission))
+                if narrowed is None or narrowed(row):
+                    return True
+                continue
             rule = RULES.get((entity.name, grant.permission))
             if rule is not None and rule(self, Reach(reach), row):
                 return True
@@ -94,6 +101,8 @@ class Naive:
             return row["id"]
         item = entity.field_by_name[name]
         column = entity.shown_column(item, self.viewer)
+        if column is None and item.least is not None and row[item.least[0]] >= item.least[1]:
+            column = item.column
         value = None if column is None else row[column]
         return value.hex() if item.kind is Kind.DIGEST and value is not None else value
 
@@ -262,6 +271,8 @@ def _shown(naive: Naive, run_id: UUID) -> bool:
 
 
 def _entry(naive: Naive, reach: Reach, row: Row) -> bool:
+    if row["employee_id"] in naive.viewer.covered:
+        return False
     if row["employee_id"] in naive.people(Reach.OWN):
         return _shown(naive, row["run_id"])
     run = naive.row("evaluation_run", row["run_id"])
@@ -300,13 +311,21 @@ RULES: dict[tuple[str, str], Rule] = {
     ("Scorecard", _CARDS): lambda naive, reach, row: _card(naive, reach, row),
     ("ScorecardRecord", _CARDS): lambda naive, reach, row: _card(naive, reach, naive.row("scorecard", row["card_id"])),
     ("LedgerEntry", "evaluation:ledger:read"): _entry,
-    ("Appeal", "evaluation:appeal:read"): _about("employee_id"),
+    ("Appeal", "evaluation:appeal:read"): lambda naive, reach, row: (
+        row["employee_id"] in naive.people(reach) - naive.viewer.covered
+    ),
 }
 
 
 def _card(naive: Naive, reach: Reach, row: Row | None) -> bool:
-    return row is not None and row["employee_id"] in naive.people(reach) and _shown(naive, row["run_id"])
+    people = naive.people(reach) - naive.viewer.covered
+    return row is not None and row["employee_id"] in people and _shown(naive, row["run_id"])
 
+
+#: What a grant leaves out at every reach.
+NARROWED: dict[tuple[str, str], Callable[[Row], bool]] = {
+    ("KpiValue", "evaluation:figure:read"): lambda row: row["team_code"] is None,
+}
 
 #: Entities that are only some rows of their table.
 ONLY: dict[str, Callable[[Row], bool]] = {

@@ -27,7 +27,8 @@ from tests.stores import TODAY, ScratchStore, Stores
 from tests.tenancy.reader.reference import Naive
 from tests.tenancy.reader.strategies import conditions, orders, shapes
 
-PERMISSIONS = sorted({grant.permission for entity in ENTITIES for grant in entity.grants})
+GRANTS = {grant.permission for entity in ENTITIES for grant in entity.grants}
+PERMISSIONS = sorted(GRANTS | {item.permission for entity in ENTITIES for item in entity.fields if item.permission})
 EVERYTHING = dict.fromkeys(PERMISSIONS, int(Reach.STORE))
 QUICK = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 
@@ -65,6 +66,11 @@ def test_any_shape_equals_the_naive_answer(stores: Stores, data: st.DataObject) 
     for grant in entity.grants:
         reach.setdefault(grant.permission, data.draw(st.sampled_from([1, 2, 3, 4, 4])))
     who = viewer(store, reach, data.draw(st.integers(0, 3)))
+    if data.draw(st.booleans()):
+        who = dataclasses.replace(who, covered=frozenset(sorted(who.employees)[:1]))
+    if data.draw(st.booleans()):
+        others = data.draw(st.dictionaries(st.sampled_from(PERMISSIONS), st.sampled_from([1, 2, 3, 4])))
+        who = dataclasses.replace(who, within=viewer(store, others, data.draw(st.integers(0, 3))))
     shape = data.draw(shapes(store, entity))
     assert plain(read(stores, store, who, shape)) == Naive(store, who).root(shape)
 
@@ -233,3 +239,20 @@ def test_a_cursor_of_another_list_or_order_is_refused(stores: Stores) -> None:
     for shape in others:
         with pytest.raises(Invalid):
             read(stores, store, viewer(store), shape)
+
+
+def test_a_figure_of_too_few_is_null_for_who_reads_aggregates(stores: Stores) -> None:
+    shape = Shape("KpiValue", frozenset({"n", "x", "value", "teamCode"}), page=Page(first=100))
+    filtered = dataclasses.replace(shape, where=Compare("value", Operator.IS_NULL, False))
+    rows, whole, found = [], [], []
+    for store in stores.stores.values():
+        aggregates = viewer(store, {"evaluation:figure:read": int(Reach.STORE)})
+        rows += [edge.node.values for edge in read(stores, store, aggregates, shape).edges]
+        whole += [edge.node.values for edge in read(stores, store, viewer(store), shape).edges]
+        found += [edge.node.values for edge in read(stores, store, aggregates, filtered).edges]
+    assert {row["teamCode"] for row in rows} == {None} != {row["teamCode"] for row in whole}
+    assert {row["n"] >= 10 for row in rows} == {True, False}
+    assert all(row["n"] >= 10 or (row["x"], row["value"]) == (None, None) for row in rows)
+    assert any(row["value"] is not None for row in rows)
+    assert found == [row for row in rows if row["value"] is not None]
+    assert any(row["n"] < 10 and row["value"] is not None for row in whole)

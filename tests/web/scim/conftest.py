@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from forecourt.app import build_app
 from forecourt.auth.actor import Actor, Membership
-from forecourt.domain.accounts.directory_access import create_connection
+from forecourt.domain.directory.access import create_connection
 from forecourt.domain.work import GroupWork, Platform, open_group_work
 from forecourt.tenancy.ids import new_id
 from forecourt.tenancy.provision import owner_connection
@@ -20,6 +20,7 @@ from tests.conftest import World
 
 T = TypeVar("T")
 USER, GROUP = "urn:ietf:params:scim:schemas:core:2.0:User", "urn:ietf:params:scim:schemas:core:2.0:Group"
+STAFF = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
 

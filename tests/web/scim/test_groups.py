@@ -1,5 +1,7 @@
 """Directory groups become roles through mappings: movers move, strangers to the mapping get nothing, nobody promotes themselves."""
 
+from datetime import date
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -7,12 +9,14 @@ from starlette.testclient import TestClient
 
 from forecourt.auth import accounts
 from forecourt.auth.actor import Actor
-from forecourt.domain.accounts.directory_access import add_mapping, apply_all, list_mappings, remove_mapping
+from forecourt.domain.directory.access import add_mapping, apply_all, list_mappings, remove_mapping
+from forecourt.domain.people.model import Employee
 from forecourt.domain.work import GroupWork
 from forecourt.errors import Forbidden, Invalid, NotFound, Refused
 from forecourt.tenancy.ids import new_id
+from forecourt.tenancy.session import store_session
 from tests.conftest import World
-from tests.web.scim.conftest import Directory, connect
+from tests.web.scim.conftest import STAFF, Directory, connect
 
 
 def map_to(
@@ -168,3 +172,60 @@ def test_members_may_be_left_out_and_found(directory: Directory) -> None:
 def test_a_member_that_is_no_user_is_refused(directory: Directory, member: dict[str, str]) -> None:
     answer = directory.ask("POST", "/Groups", {"schemas": [], "displayName": "g", "members": [member]})
     assert answer.status_code == 400
+
+
+def employee(directory: Directory, code: str, number: str) -> UUID:
+    """An employee in a store of the group."""
+    id_, store = new_id(), directory.world.stores[code]
+
+    async def add(work: GroupWork) -> None:
+        async with store_session(work.platform.engines, store) as session:
+            session.add(
+                Employee(
+                    id=id_,
+                    employee_no=number,
+                    name="李雷",
+                    name_sort="li lei",
+                    status="CONFIRMED",
+                    hired_on=date(2020, 1, 1),
+                )
+            )
+
+    directory.work(add)
+    return id_
+
+
+def employees_of(directory: Directory, person: dict[str, str]) -> set[tuple[str, UUID | None]]:
+    """Store and employee of a person's open memberships."""
+    return set(
+        directory.rows(
+            """select s.code, m.employee_id from control.membership m join control.store s on s.id = m.store_id
+               where m.account_id = %s and m.valid_to is null""",
+            person["id"],
+        )
+    )
+
+
+def test_the_employee_number_says_whose_own_rows_a_person_sees(
+    directory: Directory, client: TestClient, world: World
+) -> None:
+    number, later = new_id().hex, new_id().hex
+    here = employee(directory, "a1", number)
+    map_to(directory, "Sales", "SALES_CONSULTANT", "a1")
+    map_to(directory, "Sales", "SALES_CONSULTANT", "a2")
+    staff: dict[str, Any] = {STAFF: {"employeeNumber": number}}
+    person = directory.create(**staff)
+    assert person[STAFF] == {"employeeNumber": number}
+    directory.create_group("Sales", person)
+    assert employees_of(directory, person) == {("a1", here), ("a2", None)}
+    change = {"op": "replace", "path": f"{STAFF}:employeeNumber", "value": later}
+    assert directory.patch(f"/Users/{person['id']}", change).status_code in (200, 204)
+    assert employees_of(directory, person) == {("a1", None), ("a2", None)}
+    there = employee(directory, "a2", later)
+    directory.work(apply_all)
+    assert employees_of(directory, person) == {("a1", None), ("a2", there)}
+    # Through a connection of one's own nobody becomes another employee.
+    mine = connect(client, world, "a", by=directory.admin(UUID(person["id"])))
+    mine.patch(f"/Users/{person['id']}", change | {"value": number})
+    assert employees_of(directory, person) == {("a1", None), ("a2", there)}
+    world.truncate("a1", "a2")

@@ -13,7 +13,7 @@ from forecourt.app import build_app
 from forecourt.auth import accounts, tokens, web_sessions
 from forecourt.auth.identify import TTL
 from forecourt.domain.accounts import actions
-from forecourt.domain.accounts.directory_access import add_mapping
+from forecourt.domain.directory.access import add_mapping
 from forecourt.domain.work import GroupWork, Platform
 from forecourt.tenancy.ids import new_id
 from forecourt.tenancy.session import control_session

@@ -15,7 +15,7 @@ from ...errors import Invalid, NotFound, Refused, StaleVersion
 from ...tenancy.ids import new_id
 from ..wording import wording
 from ..work import GroupWork
-from .directory_access import apply_mappings
+from .access import apply_mappings
 
 #: Larger groups take seconds of a process's time; a group per store or job is what a mapping needs.
 MOST_MEMBERS = 5_000

@@ -4,7 +4,7 @@ The directory manages the accounts it made and no others: a sign-in name that ex
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -20,7 +20,7 @@ from ...auth.scim.model import ScimGroup, ScimMember, ScimUser
 from ...errors import Invalid, NotFound, Refused, StaleVersion
 from ..wording import storable, wording
 from ..work import GroupWork
-from .directory_access import apply_mappings
+from .access import apply_mappings
 
 #: As many people as one search looks through when the filter is none that the database answers.
 MOST_SCANNED = 2000
@@ -38,6 +38,7 @@ class PersonGiven:
     email: str | None = None
     language: str | None = None
     external_id: str | None = None
+    employee_no: str | None = None
     active: bool | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
@@ -49,6 +50,7 @@ class DirectoryPerson:
     id: UUID
     name: str
     external_id: str | None
+    employee_no: str | None
     active: bool | None
     attributes: Mapping[str, Any]
     version: int
@@ -142,17 +144,20 @@ async def create_person(work: GroupWork, given: PersonGiven) -> DirectoryPerson:
 
 
 async def change_person(
-    work: GroupWork, account_id: UUID, given: PersonGiven, *, expected_version: int
+    work: GroupWork, account_id: UUID, given: PersonGiven, *, expected_version: int, by: UUID | None = None
 ) -> DirectoryPerson:
     """A mover 调岗, a leaver 离职 (`active` false) or one who comes back: the person is now what `given` says.
 
-    An account that was disabled here, not by the directory, stays disabled: only who disabled it enables it.
+    An account that was disabled here, not by the directory, stays disabled: only who disabled it enables it. Through a
+    connection of one's own (`by`) nobody becomes another employee.
 
     Raises:
         NotFound, StaleVersion, Invalid. Refused: NAME_TAKEN.
     """
     work.require(accounts.MANAGE)
-    before = await _own(work, account_id, expected_version)
+    before, number = await _own(work, account_id, expected_version)
+    if by == account_id:
+        given = replace(given, employee_no=number)
     name = accounts.account_name(given.name)
     values: dict[str, Any] = {"name": name, "display_name": _shown(given), "email": accounts.email_address(given.email)}
     if (language := _language(given)) is not None:
@@ -171,6 +176,8 @@ async def change_person(
     elif given.active is not False and before is False:
         await accounts.enable_account(work.session, work.actor, account_id)
         work.audit("accounts.enable", "Account", account_id, after={"state": "ACTIVE"})
+    if given.employee_no != number:
+        await apply_mappings(work, [account_id])
     return await find_person(work.session, work.group.id, account_id)
 
 
@@ -204,9 +211,9 @@ async def _leave(work: GroupWork, account_id: UUID) -> None:
     work.audit("accounts.disable", "Account", account_id, after={"state": "DISABLED"})
 
 
-async def _own(work: GroupWork, account_id: UUID, expected_version: int) -> bool | None:
-    """The directory's word on `active` before the change."""
-    query = select(ScimUser.version, ScimUser.active).where(
+async def _own(work: GroupWork, account_id: UUID, expected_version: int) -> tuple[bool | None, str | None]:
+    """The directory's word on `active`, and the employee number, before the change."""
+    query = select(ScimUser.version, ScimUser.active, ScimUser.employee_no).where(
         ScimUser.account_id == account_id, ScimUser.group_id == work.group.id
     )
     row = (await work.session.execute(query)).one_or_none()
@@ -214,14 +221,14 @@ async def _own(work: GroupWork, account_id: UUID, expected_version: int) -> bool
         raise NotFound("no such user")
     if row.version != expected_version:
         raise StaleVersion("somebody changed the user meanwhile")
-    active: bool | None = row.active
-    return active
+    return row.active, row.employee_no
 
 
 def _kept(given: PersonGiven) -> dict[str, Any]:
     external = None if given.external_id is None else wording(given.external_id, path="externalId", most=300)
     kept = storable(dict(given.attributes), "attributes")
-    return {"external_id": external, "attributes": kept, "active": given.active}
+    number = None if given.employee_no is None else wording(given.employee_no, path="employeeNumber", most=100)
+    return {"external_id": external, "employee_no": number or None, "attributes": kept, "active": given.active}
 
 
 def _shown(given: PersonGiven) -> str:
@@ -245,6 +252,7 @@ def _person(
         id=row.account_id,
         name=name,
         external_id=row.external_id,
+        employee_no=row.employee_no,
         active=None if row.active is None else row.active and state == "ACTIVE",
         attributes=row.attributes,
         version=row.version,

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from collections.abc import Mapping as MappingType
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -15,10 +16,12 @@ from ...auth.model import AccountMembership
 from ...auth.scim import connections, memberships
 from ...auth.scim.connections import MANAGE, IssuedConnection
 from ...auth.scim.mapping_rules import Entry, Held, Mapping, Place, check_place, matches, wanted
-from ...auth.scim.model import MAPPING_KEYS, ScimGroup, ScimMapping, ScimMember, ScimMembership
-from ...errors import Invalid, NotFound, Refused
+from ...auth.scim.model import MAPPING_KEYS, ScimGroup, ScimMapping, ScimMember, ScimMembership, ScimUser
+from ...errors import Invalid, NotFound, Refused, Unavailable
 from ...tenancy.control import Store
 from ...tenancy.ids import new_id
+from ...tenancy.session import ResolvedStore, store_session, stores_of
+from ..people.reads import employee_ids_of
 from ..wording import wording
 from ..work import GroupWork
 
@@ -163,15 +166,43 @@ async def apply_mappings(work: GroupWork, account_ids: Collection[UUID]) -> None
     if not people:
         return
     mappings = await _mappings(work)
-    query = select(Store.id, Store.region).where(
-        Store.group_id == work.group.id, Store.state.not_in(("DELETED", "FAILED"))
-    )
-    stores = [Place(*row) for row in await work.session.execute(query)]
+    stores = [one for one in await stores_of(work.session, work.group.id) if one.state != "FAILED"]
     for start in range(0, len(people), _AT_ONCE):
         await _apply(work, people[start : start + _AT_ONCE], mappings, stores)
 
 
-async def _apply(work: GroupWork, people: Sequence[UUID], mappings: Sequence[Mapping], stores: Sequence[Place]) -> None:
+async def _apply(
+    work: GroupWork, people: Sequence[UUID], mappings: Sequence[Mapping], stores: Sequence[ResolvedStore]
+) -> None:
+    entries = await _entries(work, people)
+    places = [Place(one.id, one.region) for one in stores]
+    targets = {account_id: wanted(account_id, entries[account_id], mappings, places) for account_id in people}
+    employees = await _employees(work, targets, stores)
+    present = await _present(work, people)
+    lost: dict[UUID, tuple[UUID, Held]] = {}
+    kept: set[tuple[UUID, Held]] = set()
+    for membership_id, account_id, place, employee_id, by_mapping in present:
+        moved = (account_id, place[1]) in employees and employees[account_id, place[1]] != employee_id
+        if by_mapping and (place not in targets[account_id] or moved):
+            lost[membership_id] = (account_id, place)
+        else:
+            kept.add((account_id, place))
+    gained = [
+        (account_id, place, employees.get((account_id, place[1])))
+        for account_id in people
+        for place in sorted(targets[account_id], key=str)
+        if (account_id, place) not in kept
+    ]
+    await memberships.take(work.session, work.group.id, lost, work.now)
+    for membership_id, one in lost.items():
+        work.audit("accounts.end_membership", "Membership", membership_id, before=_audited(*one))
+    for start in range(0, len(gained), _AT_ONCE):
+        made = await memberships.give(work.session, work.group.id, gained[start : start + _AT_ONCE], work.now)
+        for membership_id, new in made.items():
+            work.audit("accounts.add_membership", "Membership", membership_id, after=_audited(*new))
+
+
+async def _entries(work: GroupWork, people: Sequence[UUID]) -> MappingType[UUID, list[Entry]]:
     entries: dict[UUID, list[Entry]] = defaultdict(list)
     inside = (
         select(ScimMember.account_id, ScimGroup.display_name, ScimGroup.external_id, ScimMember.added_by)
@@ -180,39 +211,53 @@ async def _apply(work: GroupWork, people: Sequence[UUID], mappings: Sequence[Map
     )
     for account_id, display_name, external_id, added_by in await work.session.execute(inside):
         entries[account_id].append(Entry(display_name, external_id, added_by))
+    return entries
+
+
+async def _present(work: GroupWork, people: Sequence[UUID]) -> list[tuple[UUID, UUID, Held, UUID | None, bool]]:
+    """Open memberships: id, account, role and store, employee, and whether a mapping gave it."""
     item = AccountMembership
-    held: dict[UUID, dict[Held, tuple[UUID, bool]]] = defaultdict(dict)
-    present = (
-        select(item.id, item.account_id, item.role, item.store_id, ScimMembership.membership_id)
+    query = (
+        select(item.id, item.account_id, item.role, item.store_id, item.employee_id, ScimMembership.membership_id)
         .outerjoin(ScimMembership, ScimMembership.membership_id == item.id)
         .where(item.account_id.in_(people), item.group_id == work.group.id, item.valid_to.is_(None))
     )
-    for id_, account_id, role, store_id, given in await work.session.execute(present):
-        held[account_id][role, store_id] = (id_, given is not None)
-    targets = {account_id: wanted(account_id, entries[account_id], mappings, stores) for account_id in people}
-    lost = {
-        membership_id: (account_id, place)
-        for account_id in people
-        for place, (membership_id, by_mapping) in held[account_id].items()
-        if by_mapping and place not in targets[account_id]
-    }
-    gained = [
-        (account_id, place)
-        for account_id in people
-        for place in sorted(targets[account_id] - held[account_id].keys(), key=str)
+    return [
+        (row.id, row.account_id, (row.role, row.store_id), row.employee_id, row.membership_id is not None)
+        for row in await work.session.execute(query)
     ]
-    await memberships.take(work.session, work.group.id, lost, work.now)
-    for membership_id, one in lost.items():
-        work.audit("accounts.end_membership", "Membership", membership_id, before=_audited(*one))
-    for start in range(0, len(gained), _AT_ONCE):
-        made = await memberships.give(work.session, work.group.id, gained[start : start + _AT_ONCE], work.now)
-        for membership_id, one in made.items():
-            work.audit("accounts.add_membership", "Membership", membership_id, after=_audited(*one))
 
 
-def _audited(account_id: UUID, place: Held) -> dict[str, str | None]:
+async def _employees(
+    work: GroupWork, targets: MappingType[UUID, set[Held]], stores: Sequence[ResolvedStore]
+) -> dict[tuple[UUID, UUID | None], UUID | None]:
+    """Who each person is at the stores of their roles, by the employee number that the directory gives.
+
+    None: the store has no such employee. A store that cannot be read now is left out: what is, stays.
+    """
+    query = select(ScimUser.account_id, ScimUser.employee_no).where(
+        ScimUser.account_id.in_(sorted(targets)), ScimUser.group_id == work.group.id
+    )
+    numbers = {row.account_id: row.employee_no for row in await work.session.execute(query)}
+    found: dict[tuple[UUID, UUID | None], UUID | None] = {}
+    for store in stores:
+        here = [account_id for account_id, held in targets.items() if any(place == store.id for _, place in held)]
+        asked = {number for account_id in here if (number := numbers.get(account_id)) is not None}
+        known: dict[str, UUID] = {}
+        if asked:
+            try:
+                async with store_session(work.platform.engines, store, read_only=True) as session:
+                    known = await employee_ids_of(session, asked)
+            except Unavailable:
+                continue
+        found |= {(account_id, store.id): known.get(numbers.get(account_id) or "") for account_id in here}
+    return found
+
+
+def _audited(account_id: UUID, place: Held, employee_id: UUID | None = None) -> dict[str, str | None]:
     role, store_id = place
-    return {"account": str(account_id), "role": role, "store": str(store_id) if store_id else None, "by": "directory"}
+    given = {"account": str(account_id), "role": role, "store": str(store_id) if store_id else None, "by": "directory"}
+    return given | ({"employee": str(employee_id)} if employee_id else {})
 
 
 async def _mappings(work: GroupWork) -> list[Mapping]:

@@ -48,7 +48,7 @@ def test_it_shows_the_plan_from_the_key_to_the_times(
         "→ Vehicle: statement 3",
         "def complete(S, store_id, store):",
         "parse and validate",
-        '"totalCount": 0',
+        '"totalCount": ',
     ):
         assert line in text, f"{line}\n---\n{text}"
     assert "'B'" not in text.partition("The answer is made by")[0]  # a value stands in no statement

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from functools import partial
 
 import uvicorn
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -32,6 +33,7 @@ from .sso_desk import PlatformSso
 from .telemetry import Telemetry, render_metrics
 from .tenancy.names import CONTROL
 from .tenancy.queue import workers_alive
+from .tenancy.reader.pipeline import read_store
 from .tenancy.security import check_parameters, check_statement, problems
 from .tenancy.server import Server
 from .tenancy.session import (
@@ -153,6 +155,7 @@ def operation_context(
         request_id=request_id,
         language=language,
         extra=Services(platform, group),
+        read_compiled=partial(read_store, platform.engines) if platform.engines.settings.reader == "compiled" else None,
     )
 
 

@@ -34,6 +34,9 @@ class Settings(BaseSettings):
     )
     statement_timeout_ms: int = Field(default=15_000, ge=100)
     pool_size: int = Field(default=5, ge=1, le=100, description="Connections per group login and process.")
+    reader: Literal["compiled", "interpreted"] = Field(
+        default="interpreted", description="How queries run: compiled, or graphql-core for all of them."
+    )
     broker: Literal["postgresql", "rabbitmq", "redis"] = "postgresql"
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)

@@ -18,7 +18,7 @@ from uuid import UUID, uuid4
 import psycopg
 from sqlalchemy import CheckConstraint, Column, Index, Table, UniqueConstraint, event, insert, types
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateSchema
 
@@ -116,12 +116,16 @@ async def _fill(engine: AsyncEngine, stores: dict[str, ScratchStore], chance: ra
         async with engine.execution_options(schema_translate_map={"tenant": store.schema}).begin() as connection:
             await connection.execute(CreateSchema(store.schema))
             await connection.run_sync(StoreTable.metadata.create_all)
-            for table in StoreTable.metadata.sorted_tables:
-                rows = _rows(table, store.rows, chance)
-                store.rows[table.name] = rows
-                if rows:
-                    plain = [{key: value for key, value in row.items() if key != "xid"} for row in rows]
-                    await connection.execute(insert(table), plain)
+            await fill_store(connection, store.rows, chance)
+
+
+async def fill_store(connection: AsyncConnection, made: dict[str, list[Row]], chance: random.Random) -> None:
+    """Fill every table of one store's schema with made-up rows, and note them in `made` by table name."""
+    for table in StoreTable.metadata.sorted_tables:
+        rows = made[table.name] = _rows(table, made, chance)
+        if rows:
+            plain = [{key: value for key, value in row.items() if key != "xid"} for row in rows]
+            await connection.execute(insert(table), plain)
 
 
 def _rows(table: Table, made: dict[str, list[Row]], chance: random.Random) -> list[Row]:

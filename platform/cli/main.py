@@ -13,6 +13,7 @@ from . import (
     demo,
     directory,
     exchange,
+    explain,
     jobs,
     operator,
     people,
@@ -38,6 +39,7 @@ app.command("scheduler")(server.scheduler)
 app.command("import")(exchange.import_folder)
 app.command("close-month")(exchange.close_month)
 app.command("token")(people.token)
+app.command("explain")(explain.explain_document)
 app.command("break-glass")(operator.break_glass)
 app.add_typer(server.database, name="db")
 app.add_typer(stores.app, name="store")

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
 from starlette.requests import ClientDisconnect, Request
@@ -225,4 +226,7 @@ def _failed(status: int, code: str, message: str, headers: Mapping[str, str]) ->
 
 
 def _encoded(answer: Any) -> bytes:
-    return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+    try:
+        return orjson.dumps(answer)
+    except TypeError:  # a whole number beyond 64 bits in a JSON value, half a surrogate pair that a document brought
+        return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")

@@ -1,8 +1,6 @@
 """The root types: viewer, group, store, node. Made by a factory, because a root type can belong to one schema only."""
 
-import base64
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -11,10 +9,10 @@ from strawberry.types.fields.resolver import StrawberryResolver
 
 from ..auth.roles import PERMISSIONS
 from ..errors import Invalid, NotFound
-from ..tenancy.reader.shape import DEFAULT_PAGE, MAX_PAGE
 from . import ids
-from .context import Context, StoreInfo
+from .context import Context
 from .inputs import argument, listing, maybe
+from .pages import StoreEdge, page_of_stores
 from .read import rows_by_id, store_part
 from .types import PAGE_ARGUMENTS, NodeInterface, StorePart, Types, made_connection, with_arguments
 
@@ -27,24 +25,6 @@ def context_of(info: Any) -> Context:
     if not isinstance(found, Context):
         raise TypeError("the context was not made by the door")
     return found
-
-
-@dataclass
-class StoreEdge:
-    """A store in the group's list; its part is read when the edge's node is resolved, side by side with the others."""
-
-    cursor: str
-    info: StoreInfo
-
-
-@dataclass
-class StorePage:
-    """A page of the group's stores."""
-
-    edges: list[StoreEdge]
-    total: int
-    has_next: bool
-    has_previous: bool
 
 
 def made_store(types: Types, parts: Sequence[type]) -> type:
@@ -135,7 +115,7 @@ def _stores_resolver(connection: type) -> Callable[..., Any]:
         last: int | None = None,
         before: str | None = None,
     ) -> Any:
-        return _page(await context_of(info).stores(), first, after, last, before)
+        return page_of_stores(await context_of(info).stores(), first, after, last, before)
 
     texts = {name: text for name, (_, text) in PAGE_ARGUMENTS.items()}
     annotations: dict[str, Any] = {
@@ -143,39 +123,6 @@ def _stores_resolver(connection: type) -> Callable[..., Any]:
     }
     stores.__annotations__ = {"root": Any, "info": strawberry.Info, **annotations, "return": connection}
     return stores
-
-
-def _page(
-    stores: Sequence[StoreInfo], first: int | None, after: str | None, last: int | None, before: str | None
-) -> StorePage:
-    size = last if last is not None else DEFAULT_PAGE if first is None else first
-    if first is not None and last is not None:
-        raise Invalid("first and last exclude one another", path=("last",))
-    if not 0 <= size <= MAX_PAGE:
-        raise Invalid(f"a page has 0 to {MAX_PAGE} rows", path=("first",), limit=MAX_PAGE)
-    low, high = (None if text is None else _code(text) for text in (after, before))
-    inside = [s for s in stores if (low is None or s.code > low) and (high is None or s.code < high)]
-    kept = inside[max(len(inside) - size, 0) :] if last is not None else inside[:size]
-    more = len(inside) > size
-    edges = [StoreEdge(_cursor(store.code), store) for store in kept]
-    forward = last is None
-    return StorePage(
-        edges, len(stores), high is not None or (more and forward), low is not None or (more and not forward)
-    )
-
-
-def _cursor(code: str) -> str:
-    return base64.urlsafe_b64encode(f"store:{code}".encode()).decode()
-
-
-def _code(cursor: str) -> str:
-    try:
-        mark, _, code = base64.b64decode(cursor, altchars=b"-_", validate=True).decode().partition(":")
-    except ValueError as error:
-        raise Invalid("not a cursor of this list", path=("after",)) from error
-    if mark != "store":
-        raise Invalid("not a cursor of this list", path=("after",))
-    return code
 
 
 @strawberry.type(name="Membership", description="A role at one store, in a region's stores, or of the group.")

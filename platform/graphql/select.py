@@ -92,26 +92,28 @@ class Selection:
 
     def _collect(self, selected: SelectionSetNode, type_name: str, found: Groups, seen: set[str]) -> None:
         for node in selected.selections:
-            if not self._included(node):
+            if not self.included(node):
                 continue
             if isinstance(node, FieldNode):
                 found.setdefault(key_of(node), []).append(node)
             elif isinstance(node, InlineFragmentNode):
                 condition = node.type_condition
-                if condition is None or self._matches(condition.name.value, type_name):
+                if condition is None or self.matches(condition.name.value, type_name):
                     self._collect(node.selection_set, type_name, found, seen)
             elif isinstance(node, FragmentSpreadNode) and node.name.value not in seen:
                 seen.add(node.name.value)
                 fragment = self.fragments[node.name.value]
-                if self._matches(fragment.type_condition.name.value, type_name):
+                if self.matches(fragment.type_condition.name.value, type_name):
                     self._collect(fragment.selection_set, type_name, found, seen)
 
-    def _included(self, node: Any) -> bool:
+    def included(self, node: Any) -> bool:
+        """Do @skip and @include leave it in?"""
         skip = get_directive_values(GraphQLSkipDirective, node, self._variables)
         include = get_directive_values(GraphQLIncludeDirective, node, self._variables)
         return not (skip and skip["if"]) and (include is None or bool(include["if"]))
 
-    def _matches(self, condition: str, type_name: str) -> bool:
+    def matches(self, condition: str, type_name: str) -> bool:
+        """Does a fragment on the type `condition` apply to an object of this type?"""
         if condition == type_name:
             return True
         wanted, actual = self.schema.get_type(condition), self.schema.get_type(type_name)
@@ -156,7 +158,7 @@ class Selection:
             CostLimit: too many rows in all.
         """
         given = self.arguments(parent, nodes[0])
-        page = Page(given.get("first"), given.get("after"), given.get("last"), given.get("before"))
+        page = self.page(given)
         size = page.first if page.first is not None else page.last if page.last is not None else DEFAULT_PAGE
         groups = self.below(nodes, f"{entity.name}Connection")
         picked: dict[str, list[FieldNode]] = {}
@@ -178,7 +180,7 @@ class Selection:
             row.children,
             where=self.condition(entity, given.get("where")),
             order=tuple(
-                Order(_order_field(entity, item["field"]), _word(item.get("direction")) == "DESC")
+                Order(_order_field(entity, item["field"]), word(item.get("direction")) == "DESC")
                 for item in given.get("orderBy") or ()
             )
             or tuple(Order(*key) for key in entity.order),
@@ -186,6 +188,10 @@ class Selection:
             total="totalCount" in picked,
             rows=bool(edges) or "pageInfo" in picked or "totalCount" not in picked,
         )
+
+    def page(self, given: Mapping[str, Any]) -> Page:
+        """The page that a list's arguments ask for."""
+        return Page(given.get("first"), given.get("after"), given.get("last"), given.get("before"))
 
     def _count(self, rows: int) -> None:
         self.rows += rows
@@ -219,17 +225,31 @@ class Selection:
         if relation is not None:
             target = self.entities[relation.target]
             return [Related(name, self.condition(target, value) or Every(()))]
-        read: Callable[[Any], Any] = (lambda text: self._row(entity, text)) if name == "id" else _word
+        read: Callable[[Any], Any] = (lambda text: self.row(entity, text)) if name == "id" else self.word
         return [_compare(name, operator, wanted, read) for operator, wanted in value.items() if wanted is not None]
 
     def _all(self, entity: Entity, values: Iterable[Any]) -> Iterable[Condition]:
         return (self.condition(entity, value) or Every(()) for value in values)
 
-    def _row(self, entity: Entity, text: str) -> UUID:
-        found = ids.parse(text)
-        if found is None or found.type != entity.name or found.store != self.store:
-            raise NotFound("no such id")
-        return found.row
+    def word(self, value: Any) -> Any:
+        """A value of a filter as the reader wants it."""
+        return word(value)
+
+    def row(self, entity: Entity, text: Any) -> Any:
+        """The row that an id in a filter names."""
+        return row(entity.name, self.store, text)
+
+
+def row(entity: str, store: UUID, text: str) -> UUID:
+    """The row of this entity and store that an id names.
+
+    Raises:
+        NotFound: it names none.
+    """
+    found = ids.parse(text)
+    if found is None or found.type != entity or found.store != store:
+        raise NotFound("no such id")
+    return found.row
 
 
 def _compare(name: str, operator: str, wanted: Any, read: Callable[[Any], Any]) -> Compare:
@@ -237,7 +257,7 @@ def _compare(name: str, operator: str, wanted: Any, read: Callable[[Any], Any]) 
     return Compare(name, Operator(operator), value)
 
 
-def _word(value: Any) -> Any:
+def word(value: Any) -> Any:
     """An enum's word, or the value itself.
 
     Raises:
@@ -253,7 +273,7 @@ def _broken(text: str) -> bool:
 
 
 def _order_field(entity: Entity, value: Any) -> str:
-    name = _word(value)
+    name = word(value)
     if name not in entity.field_by_name:
         raise KeyError(name)
     return str(name)

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from ..settings import Settings
+from .lanes import Lanes
 from .names import CONTROL, OWNER, TENANT_PLACEHOLDER, checked, group_login, group_reader
 from .server import Server
 
@@ -28,6 +29,7 @@ class Engines:
         self._max_logins = 2 * max_groups
         self._engines: OrderedDict[str, AsyncEngine] = OrderedDict()
         self._stores: dict[str, dict[str, AsyncEngine]] = {}
+        self._lanes: OrderedDict[str, Lanes] = OrderedDict()
 
     def control(self) -> AsyncEngine:
         """For what happens before the group is known: sign-in, token look-up, scheduler, queue leases."""
@@ -50,6 +52,16 @@ class Engines:
             known[schema] = engine.execution_options(schema_translate_map={TENANT_PLACEHOLDER: checked(schema)})
         return known[schema]
 
+    def lanes(self, group_id: UUID) -> Lanes:
+        """For compiled reads of one group's stores: as `reader`, each in one round trip."""
+        login = group_reader(group_id)
+        found = self._lanes.get(login)
+        if found is None:
+            parameters = {**self.server.parameters(login), **self._arguments()}
+            found = self._lanes[login] = Lanes(parameters, self.settings.pool_size, POOL_TIMEOUT)
+        self._lanes.move_to_end(login)
+        return found
+
     def owner(self) -> AsyncEngine:
         """For administration.
 
@@ -60,6 +72,10 @@ class Engines:
 
     async def trim(self) -> None:
         """Close the pools that were not used for longest, while too many are open. Pools in use stay."""
+        spare = len(self._lanes) - self._max_logins // 2
+        for login in list(self._lanes)[: max(spare, 0)]:
+            if not self._lanes[login].busy:
+                await self._lanes.pop(login).aclose()
         excess = len(self._engines) - self._max_logins
         for login in [name for name in self._engines if name not in (CONTROL, OWNER)]:
             if excess <= 0:
@@ -72,6 +88,8 @@ class Engines:
     async def aclose(self) -> None:
         """Close every connection."""
         self._stores.clear()
+        while self._lanes:
+            await self._lanes.popitem()[1].aclose()
         while self._engines:
             await self._engines.popitem()[1].dispose()
 
@@ -83,6 +101,18 @@ class Engines:
         return engine
 
     def _make(self, login: str) -> AsyncEngine:
+        return create_async_engine(
+            self.server.url(login),
+            connect_args=self._arguments(),
+            pool_size=self.settings.pool_size,
+            max_overflow=0,
+            pool_timeout=POOL_TIMEOUT,
+            pool_recycle=1800,
+            use_native_hstore=False,
+        )
+
+    def _arguments(self) -> dict[str, Any]:
+        """What every connection is opened with."""
         arguments: dict[str, Any] = {"application_name": self._application, "connect_timeout": 5}
         if self.settings.transaction_pooling:
             # A pooler hands each transaction to another connection, and refuses start-up options:
@@ -93,12 +123,4 @@ class Engines:
             arguments["options"] = (
                 f"-c search_path= -c statement_timeout={limit} -c lock_timeout={max(limit // 3, 100)}"
             )
-        return create_async_engine(
-            self.server.url(login),
-            connect_args=arguments,
-            pool_size=self.settings.pool_size,
-            max_overflow=0,
-            pool_timeout=POOL_TIMEOUT,
-            pool_recycle=1800,
-            use_native_hstore=False,
-        )
+        return arguments

@@ -7,7 +7,7 @@ header, a default or a global, so without a resolved tenant there is no transact
         session.add(Employee(...))
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -28,6 +28,7 @@ from sqlalchemy.util import await_only
 from ..errors import NotFound, Unavailable, WrongState
 from .control import DealerGroup, Store
 from .engines import Engines
+from .lanes import Row, Statement
 from .names import GROUP_ROLE, store_role, store_schema
 
 #: States in which a store's data may be read; only ACTIVE may be written.
@@ -99,15 +100,40 @@ async def store_session(
         NotFound: the store is deleted.
         Unavailable: the store is not ready, or the database cannot answer now.
     """
-    if store.state == "DELETED":
-        raise NotFound("store", id=str(store.id))
-    if store.state not in READABLE:
-        raise Unavailable("this store is not ready", store=str(store.id), state=store.state)
+    _require_readable(store)
     if not read_only and store.state != "ACTIVE":
         raise WrongState("this store is read only", store=str(store.id), state=store.state)
     engine = engines.store(store.group_id, store.schema, read_only=read_only)
     async with _transaction(engines, engine, role=store_role(store.id)) as session:
         yield session
+
+
+async def store_pipeline(engines: Engines, store: ResolvedStore, statements: Sequence[Statement]) -> list[list[Row]]:
+    """The rows of statements over one store's schema, as that store's role, in one snapshot and one round trip.
+
+    Raises:
+        NotFound: the store is deleted.
+        Unavailable: the store is not ready, or the database cannot answer now.
+    """
+    _require_readable(store)
+    try:
+        return await engines.lanes(store.group_id).run(store_role(store.id), statements)
+    except TimeoutError as error:
+        raise Unavailable("all connections are busy", reason="busy") from error
+    except psycopg.Error as error:
+        translated = _unavailable(error)
+        if translated is None:
+            raise
+        raise translated from error
+    finally:
+        await engines.trim()
+
+
+def _require_readable(store: ResolvedStore) -> None:
+    if store.state == "DELETED":
+        raise NotFound("store", id=str(store.id))
+    if store.state not in READABLE:
+        raise Unavailable("this store is not ready", store=str(store.id), state=store.state)
 
 
 @asynccontextmanager

@@ -81,9 +81,9 @@ def figures_of(month: Mapping[str, Any], state: str) -> dict[str, Any]:
     return {
         "kpiValues": edges(values),
         "departmentCards": edges([department]),
-        "scorecards": edges([card(card, code) for code, found in schemes for card in found["scorecards"]]),
+        "scorecards": edges([card_row(card, code) for code, found in schemes for card in found["scorecards"]]),
         "ledgerEntries": edges(
-            [entry(entry, code, state, i) for code, found in schemes for i, entry in enumerate(found["ledger"])]
+            [entry_row(entry, code, state, i) for code, found in schemes for i, entry in enumerate(found["ledger"])]
         ),
     }
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -64,7 +65,17 @@ def encode(entity: str, order: Sequence[Order], kinds: Sequence[Kind], values: S
     texts = [
         value if value is None else _TO_TEXT.get(kind, _same)(value) for kind, value in zip(kinds, values, strict=True)
     ]
-    packed = json.dumps([_mark(entity, order), *texts], ensure_ascii=False, separators=(",", ":"))
+    return pack(_mark(entity, order), texts)
+
+
+def packer(entity: str, order: Sequence[Order]) -> Callable[[Sequence[Any]], str]:
+    """`encode` for values that are texts already (ints stay ints), with what never changes made once."""
+    return partial(pack, _mark(entity, order))
+
+
+def pack(mark: str, texts: Sequence[Any]) -> str:
+    """A cursor of an order's mark and the values in their JSON form."""
+    packed = json.dumps([mark, *texts], ensure_ascii=False, separators=(",", ":"))
     return base64.urlsafe_b64encode(packed.encode()).decode().rstrip("=")
 
 

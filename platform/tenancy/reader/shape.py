@@ -24,6 +24,16 @@ class Operator(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Slot:
+    """Stands in a compiled shape where a value stands in an asked one: a comparison's value or a cursor.
+
+    `key` is the door's own: it says, whenever the shape is run, what the value is.
+    """
+
+    key: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Compare:
     """A field of the row against a value. `id` is a field. A comparison with null is false, and its negation true."""
 
@@ -77,9 +87,9 @@ class Page:
     """A window of a connection. At most one of `first` and `last`; with neither, the first DEFAULT_PAGE rows."""
 
     first: int | None = None
-    after: str | None = None
+    after: str | Slot | None = None
     last: int | None = None
-    before: str | None = None
+    before: str | Slot | None = None
 
 
 @dataclass(frozen=True)

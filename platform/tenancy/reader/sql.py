@@ -14,6 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Select,
+    Subquery,
     and_,
     any_,
     bindparam,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     exists,
     false,
     func,
+    literal_column,
     null,
     or_,
     select,
@@ -44,6 +46,7 @@ from .shape import (
     Page,
     Related,
     Shape,
+    Slot,
     Some,
 )
 
@@ -108,10 +111,10 @@ class Level:
             Invalid: both directions, a size out of range, or a cursor of another list.
         """
         page = self.shape.page
-        size = _size(page)
+        size = size_of(page)
         kinds = [key.kind for key in self.keys]
         after, before = (
-            None if text is None else cursor.decode(text, self.entity.name, self.shape.order, kinds)
+            None if text is None else cursor.decode(str(text), self.entity.name, self.shape.order, kinds)
             for text in (page.after, page.before)
         )
         return Window(size, page.last is not None, after, before)
@@ -158,32 +161,66 @@ def root_total(lv: Level) -> Select[Any]:
     return select(func.count()).select_from(lv.row).where(lv.allowed)
 
 
-def rows_by_id(lv: Level, ids: Sequence[Any]) -> Select[Any]:
+def rows_by_id(lv: Level, ids: Sequence[Any] | Slot) -> Select[Any]:
     """The rows with these ids that exist for the viewer."""
     return select(*lv.columns).select_from(lv.row).where(_among(lv.row.c.id, ids), lv.allowed)
 
 
-def to_one_rows(lv: Level, relation: Relation, values: Sequence[Any]) -> Select[Any]:
+#: The values that lead to a level's rows: known ones, or a statement that finds them.
+Values = Sequence[Any] | Select[Any]
+
+
+def to_one_rows(lv: Level, relation: Relation, values: Values) -> Select[Any]:
     """The rows behind a to-one relation; the first column is the value that leads to the row."""
     far = lv.row.c[relation.remote]
     return select(far, *lv.columns).select_from(lv.row).where(_among(far, values), lv.allowed)
 
 
-def to_many_rows(lv: Level, relation: Relation, values: Sequence[Any], window: Window) -> Select[Any]:
+def to_many_rows(lv: Level, relation: Relation, values: Values, window: Window) -> Select[Any]:
     """A page of rows for every parent at once; the first column is the parent's value."""
+    page, width = _numbered(lv, relation, values, window, lv.columns)
+    rows = select(*(page.c[f"c{number}"] for number in range(width)))
+    return rows.where(page.c.place <= window.size + 1).order_by(page.c.c0, page.c.place)
+
+
+def _numbered(
+    lv: Level, relation: Relation, values: Values, window: Window, columns: Sequence[ColumnElement[Any]]
+) -> tuple[Subquery, int]:
+    """Every parent's rows with their place: c0 the parent's value, the columns c1 …, place; and how many c there are."""
     near, joined = _near(lv, relation)
     place = func.row_number().over(
         partition_by=near, order_by=[key.sorted(backward=window.backward) for key in lv.keys]
     )
-    labelled = [column.label(f"c{number}") for number, column in enumerate((near, *lv.columns))]
+    labelled = [column.label(f"c{number}") for number, column in enumerate((near, *columns))]
     inner = select(*labelled, place.label("place")).select_from(lv.row)
     inner = inner.where(_among(near, values), lv.allowed, lv.between(window), *joined)
-    page = inner.subquery()
-    rows = select(*(page.c[f"c{number}"] for number in range(len(labelled))))
-    return rows.where(page.c.place <= window.size + 1).order_by(page.c.c0, page.c.place)
+    return inner.subquery(), len(labelled)
 
 
-def to_many_totals(lv: Level, relation: Relation, values: Sequence[Any]) -> Select[Any]:
+def root_values(lv: Level, window: Window, column: str) -> Select[Any]:
+    """One column of the rows on a page of the store's list: what leads to the rows below them."""
+    ordered = [key.sorted(backward=window.backward) for key in lv.keys]
+    rows = select(lv.row.c[column]).where(lv.allowed, lv.between(window))
+    return rows.order_by(*ordered).limit(literal_column(str(int(window.size))))
+
+
+def values_by_id(lv: Level, ids: Sequence[Any] | Slot, column: str) -> Select[Any]:
+    """The same for `rows_by_id`."""
+    return select(lv.row.c[column]).where(_among(lv.row.c.id, ids), lv.allowed)
+
+
+def to_one_values(lv: Level, relation: Relation, values: Values, column: str) -> Select[Any]:
+    """The same for `to_one_rows`."""
+    return select(lv.row.c[column]).where(_among(lv.row.c[relation.remote], values), lv.allowed)
+
+
+def to_many_values(lv: Level, relation: Relation, values: Values, window: Window, column: str) -> Select[Any]:
+    """The same for `to_many_rows`."""
+    page, _ = _numbered(lv, relation, values, window, [lv.row.c[column]])
+    return select(page.c.c1).where(page.c.place <= window.size)
+
+
+def to_many_totals(lv: Level, relation: Relation, values: Values) -> Select[Any]:
     """For every parent's value the number of rows without the page; parents without rows are missing."""
     near, joined = _near(lv, relation)
     rows = select(near, func.count()).select_from(lv.row)
@@ -269,7 +306,7 @@ def _compare(entity: Entity, viewer: Viewer, row: FromClause, asked: Compare) ->
         case Operator.IN:
             return _among(subject, value)
         case Operator.CONTAINS if kind is Kind.TEXT:
-            found: Predicate = func.strpos(subject, value) > 0
+            found: Predicate = func.strpos(subject, bindparam(None, value, type_=subject.type)) > 0
             return found
     if kind in (Kind.BOOL, Kind.UUID, Kind.WORD) or asked.operator is Operator.CONTAINS:
         raise Invalid(f"{asked.field} does not know {asked.operator}", path=(asked.field,))
@@ -278,9 +315,12 @@ def _compare(entity: Entity, viewer: Viewer, row: FromClause, asked: Compare) ->
     return subject.op(_SIGNS[asked.operator], is_comparison=True, return_type=Boolean())(value)
 
 
-def _among(subject: ColumnElement[Any], values: Sequence[Any]) -> Predicate:
-    """`subject = ANY(array)`: the statement's text does not depend on how many values there are."""
-    return subject == any_(bindparam(None, list(values), type_=ARRAY(subject.type)))
+def _among(subject: ColumnElement[Any], values: Values | Slot) -> Predicate:
+    """`subject = ANY(array)`, whose text does not depend on how many values there are; or `subject IN (statement)`."""
+    if isinstance(values, Select):
+        return subject.in_(values)
+    given = values if isinstance(values, Slot) else list(values)
+    return subject == any_(bindparam(None, given, type_=ARRAY(subject.type)))
 
 
 def _key(entity: Entity, viewer: Viewer, row: FromClause, order: Order) -> Key:
@@ -309,7 +349,12 @@ def _near(lv: Level, relation: Relation) -> tuple[ColumnElement[Any], list[Predi
     return between.c[relation.through.near], [between.c[relation.through.far] == lv.row.c[relation.remote]]
 
 
-def _size(page: Page) -> int:
+def size_of(page: Page) -> int:
+    """How many rows a page holds.
+
+    Raises:
+        Invalid: both directions, or out of range.
+    """
     if page.first is not None and page.last is not None:
         raise Invalid("first and last exclude one another", path=("last",))
     name, size = ("last", page.last) if page.last is not None else ("first", page.first)

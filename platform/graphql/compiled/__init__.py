@@ -1,0 +1,1 @@
+"""Queries compiled per document: one plan, one round trip per store, generated Python for the answer. See docs/reader.md."""

@@ -1,0 +1,422 @@
+"""From shapes to statements that are made once and run often: text with `$1` …, and where each parameter's value comes from.
+
+Every level is the SQL of `sql.py`, with the rows above it as a sub-select instead of their values, so that no statement
+waits for another's rows and all of them travel together. What changes from run to run stands in no text: the viewer's
+people and day, a filter's values, a cursor's border. What changes the text makes another plan: the fields and relations
+asked, the size and direction of a page, the form of a filter, what the viewer may see, which values of a cursor are null.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, bindparam, literal_column, select
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+
+from ..lanes import Statement
+from ..names import TENANT_PLACEHOLDER, checked
+from . import cursor
+from .entity import Entities, Entity, Kind, Relation, Viewer
+from .shape import Order, Shape, Slot
+from .sql import (
+    Level,
+    Values,
+    Window,
+    level,
+    root_rows,
+    root_total,
+    root_values,
+    rows_by_id,
+    size_of,
+    to_many_rows,
+    to_many_totals,
+    to_many_values,
+    to_one_rows,
+    to_one_values,
+    values_by_id,
+    visible,
+)
+
+_DIALECT = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+#: How SQLAlchemy writes the placeholder schema before it is known; replaced by a store's schema.
+_SCHEMA = f"__[SCHEMA_{TENANT_PLACEHOLDER}]"
+_PARAMETER = re.compile(r"\$([0-9]+)")
+#: Statements for different nulls in its cursors that a program keeps.
+_MOST_VARIANTS = 4
+
+
+class NotCompilable(Exception):
+    """This shape is left to the interpreter; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one run of a program knows: who reads, what a slot's value is, and the borders of its pages."""
+
+    viewer: Viewer
+    value: Callable[[Slot], Any]
+    borders: Mapping["Border", Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Border:
+    """One value of a decoded cursor: of which list (in the order of the walk), which side, which key."""
+
+    page: int
+    side: str
+    key: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A list that is read from or up to a cursor."""
+
+    entity: str
+    order: tuple[Order, ...]
+    kinds: tuple[Kind, ...]
+    after: Slot | None
+    before: Slot | None
+
+
+@dataclass(frozen=True, eq=False)
+class Read:
+    """One level as it is read: in which statements its rows and totals come, and in which columns its values stand."""
+
+    shape: Shape
+    entity: Entity
+    relation: Relation | None
+    #: number of the statement with the rows, None where no row is read; of the one with the totals, where they are asked
+    rows: int | None
+    total: int | None
+    fields: Mapping[str, int]
+    id: int
+    locals: Mapping[str, int]
+    keys: tuple[int, ...]
+    kinds: tuple[Kind, ...]
+    #: None for rows that stand in no list
+    size: int | None
+    backward: bool
+    after: bool
+    before: bool
+    children: Mapping[str, "Read"]
+
+
+Getter = Callable[[Run], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A statement before store and values are known."""
+
+    text: str
+    getters: tuple[Getter, ...]
+    #: a word about each parameter, for people
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Variant:
+    """A program's statements and levels, for one pattern of nulls in its cursors."""
+
+    templates: tuple[Template, ...]
+    reads: Mapping[str, Read]
+
+
+class Program:
+    """The lists and rows that are read of one store in one round trip, by the asker's keys.
+
+    `lists` are lists of the store; `rows` are rows of an entity by their ids, which the slot of that name gives.
+    """
+
+    def __init__(
+        self,
+        entities: Entities,
+        viewer: Viewer,
+        lists: Mapping[str, Shape],
+        rows: Mapping[str, tuple[Shape, Slot]],
+        *,
+        moment: bool = False,
+    ) -> None:
+        if not is_plain(viewer):
+            raise NotCompilable("more than reach, people and day decides what this viewer sees")
+        self._entities = entities
+        self._viewer = _symbolic(viewer)
+        self._lists, self._rows, self._moment = dict(lists), dict(rows), moment
+        self.pages: list[Page] = []
+        for shape in (*lists.values(), *(shape for shape, _ in rows.values())):
+            self._find_pages(shape, listed=True)
+        self._variants: dict[tuple[bool, ...], Variant] = {}
+
+    def borders(self, value: Callable[[Slot], Any]) -> dict[Border, Any]:
+        """Decode the cursors of a run.
+
+        Raises:
+            Invalid: not a cursor of its list.
+        """
+        found = {}
+        for number, page in enumerate(self.pages):
+            for side, slot in (("after", page.after), ("before", page.before)):
+                if slot is None:
+                    continue
+                values = cursor.decode(value(slot), page.entity, page.order, page.kinds)
+                found.update({Border(number, side, key): one for key, one in enumerate(values)})
+        return found
+
+    def variant(self, borders: Mapping[Border, Any]) -> Variant:
+        """The statements for these borders; made on first use, at most a few per program."""
+        pattern = tuple(value is None for value in borders.values())
+        found = self._variants.get(pattern)
+        if found is None:
+            if len(self._variants) >= _MOST_VARIANTS:
+                self._variants.pop(next(iter(self._variants)))
+            nulls = {border for border, value in borders.items() if value is None}
+            walk = _Walk(self._entities, self._viewer, self.pages, nulls)
+            found = self._variants[pattern] = walk.variant(self._lists, self._rows, moment=self._moment)
+        return found
+
+    def weight(self) -> int:
+        """Letters of SQL it holds."""
+        return sum(len(item.text) for variant in self._variants.values() for item in variant.templates)
+
+    def _find_pages(self, shape: Shape, *, listed: bool) -> None:
+        entity = self._entities[shape.entity]
+        if listed and (shape.page.after is not None or shape.page.before is not None):
+            self.pages.append(_page(entity, shape))
+        for child in shape.children.values():
+            self._find_pages(child.shape, listed=entity.relation_by_name[child.relation].many)
+
+
+def statements(variant: Variant, schema: str, run: Run) -> list[Statement]:
+    """A variant's statements for one store and one run."""
+    name = checked(schema)
+    return [
+        Statement(template.text.replace(_SCHEMA, name), [get(run) for get in template.getters])
+        for template in variant.templates
+    ]
+
+
+def _page(entity: Entity, shape: Shape) -> Page:
+    kinds = tuple(entity.field_by_name[order.field].kind for order in shape.order)
+    return Page(entity.name, shape.order, (*kinds, Kind.UUID), _slot(shape.page.after), _slot(shape.page.before))
+
+
+def _slot(given: str | Slot | None) -> Slot | None:
+    if isinstance(given, str):
+        raise NotCompilable("a cursor that stands in no slot")
+    return given
+
+
+# --- the walk --------------------------------------------------------------------------------------------------------
+
+
+class _Walk:
+    """Turns the levels of shapes into templates, parents first."""
+
+    def __init__(self, entities: Entities, viewer: Viewer, pages: Sequence[Page], nulls: set[Border]) -> None:
+        self._entities, self._viewer, self._nulls = entities, viewer, nulls
+        self._next = iter(range(len(pages)))
+        self._templates: list[Template] = []
+
+    def variant(self, lists: Mapping[str, Shape], rows: Mapping[str, tuple[Shape, Slot]], *, moment: bool) -> Variant:
+        if moment:
+            self._templates.append(Template("SELECT transaction_timestamp()", (), ()))
+        reads = {key: self._root(shape) for key, shape in lists.items()}
+        reads |= {key: self._by_id(shape, slot) for key, (shape, slot) in rows.items()}
+        return Variant(tuple(self._templates), reads)
+
+    def _root(self, shape: Shape) -> Read:
+        lv, window = self._level(shape), self._window(shape)
+        rows = total = None
+        if shape.rows:
+            rows = self._add(root_rows(lv, window).limit(literal_column(str(window.size + 1))))
+        if shape.total:
+            total = self._add(root_total(lv))
+        return self._read(lv, None, rows, total, window, lambda column: root_values(lv, window, column))
+
+    def _by_id(self, shape: Shape, ids: Slot) -> Read:
+        lv = self._level(shape)
+        rows = self._add(rows_by_id(lv, ids))
+        return self._read(lv, None, rows, None, None, lambda column: values_by_id(lv, ids, column))
+
+    def _below(self, relation: Relation, shape: Shape, values: Values) -> Read:
+        lv = self._level(shape)
+        if not relation.many:
+            found = self._add(to_one_rows(lv, relation, values))
+            return self._read(lv, relation, found, None, None, lambda name: to_one_values(lv, relation, values, name))
+        window = self._window(shape)
+        rows = self._add(to_many_rows(lv, relation, values, window)) if shape.rows else None
+        total = self._add(to_many_totals(lv, relation, values)) if shape.total else None
+        return self._read(
+            lv, relation, rows, total, window, lambda name: to_many_values(lv, relation, values, window, name)
+        )
+
+    def _read(
+        self,
+        lv: Level,
+        relation: Relation | None,
+        rows: int | None,
+        total: int | None,
+        window: Window | None,
+        values: Callable[[str], Select[Any]],
+    ) -> Read:
+        first = 0 if relation is None else 1  # a child's rows begin with the value that leads to them
+        after_fields = first + 1 + len(lv.fields)
+        after_locals = after_fields + len(lv.locals)
+        children = {}
+        for key, child in lv.shape.children.items():
+            below = lv.entity.relation_by_name[child.relation]
+            children[key] = self._below(below, child.shape, values(below.local))
+        return Read(
+            shape=lv.shape,
+            entity=lv.entity,
+            relation=relation,
+            rows=rows,
+            total=total,
+            fields={name: first + 1 + number for number, name in enumerate(lv.fields)},
+            id=first,
+            locals={name: after_fields + number for number, name in enumerate(lv.locals)},
+            keys=(*range(after_locals, after_locals + len(lv.keys) - 1), first),
+            kinds=tuple(key.kind for key in lv.keys),
+            size=None if window is None else window.size,
+            backward=window is not None and window.backward,
+            after=window is not None and window.after is not None,
+            before=window is not None and window.before is not None,
+            children=children,
+        )
+
+    def _level(self, shape: Shape) -> Level:
+        _require_steady(self._entities[shape.entity], self._viewer)
+        return level(self._entities, self._viewer, shape)
+
+    def _window(self, shape: Shape) -> Window:
+        page = shape.page
+        if page.after is None and page.before is None:
+            return Window(size_of(page), page.last is not None, None, None)
+        number, keys = next(self._next), len(shape.order) + 1
+        sides: list[list[Any] | None] = []
+        for side, given in (("after", page.after), ("before", page.before)):
+            borders = [Border(number, side, key) for key in range(keys)]
+            values = [None if border in self._nulls else border for border in borders]
+            sides.append(None if given is None else values)
+        return Window(size_of(page), page.last is not None, *sides)
+
+    def _add(self, statement: Select[Any]) -> int:
+        self._templates.append(_template(statement, self._viewer))
+        return len(self._templates) - 1
+
+
+def _template(statement: Select[Any], viewer: Viewer) -> Template:
+    """The statement as text. A value that is used often is sent once."""
+    compiled = _compiled(statement)
+    values = compiled.params
+    getters: list[Getter] = []
+    sources: list[str] = []
+    numbers: dict[Any, int] = {}
+    places: list[int] = []
+    for name in compiled.positiontup or ():
+        key, source, getter = _source(values[name], viewer)
+        key = (key, repr(compiled.binds[name].type) if name in compiled.binds else name)
+        if key not in numbers:
+            numbers[key] = len(getters)
+            getters.append(getter)
+            sources.append(source)
+        places.append(numbers[key])
+    text = _PARAMETER.sub(lambda found: f"${places[int(found[1]) - 1] + 1}", str(compiled))
+    return Template(text, tuple(getters), tuple(sources))
+
+
+def _compiled(statement: Select[Any]) -> Any:
+    """The statement's text and parameters; lists that a rule holds (states, kinds) are written out one by one."""
+    return statement.compile(
+        dialect=_DIALECT,
+        schema_translate_map={TENANT_PLACEHOLDER: TENANT_PLACEHOLDER},
+        compile_kwargs={"render_postcompile": True},
+    )
+
+
+def _source(value: Any, viewer: Viewer) -> tuple[Any, str, Getter]:
+    """Where a parameter's value comes from: a key for equal ones, a word for people, and how to get it.
+
+    Raises:
+        NotCompilable: one of the viewer's people alone, so there is a parameter for each.
+    """
+    if any(value is person for person in viewer.employees):
+        raise NotCompilable("a text that depends on how many people the viewer is")
+    if value is viewer.today:
+        return "today", "the store's day", lambda run: run.viewer.today
+    if _is_people(value, viewer):
+        return "people", "the viewer's employees", lambda run: sorted(run.viewer.employees)
+    if isinstance(value, Slot):
+        return value, f"{value.key}", lambda run: run.value(value)
+    if isinstance(value, Border):
+        return value, f"cursor {value.page} {value.side} {value.key}", lambda run: run.borders[value]
+    if isinstance(value, list):
+        parts = [_source(part, viewer) for part in value]
+        return (
+            tuple(key for key, _, _ in parts),
+            f"[{', '.join(word for _, word, _ in parts)}]",
+            lambda run: [get(run) for _, _, get in parts],
+        )
+    return (type(value), repr(value)), repr(value), lambda _: value
+
+
+# --- the viewer as a placeholder -------------------------------------------------------------------------------------
+
+
+class _Day(date):
+    """A day that is told from every other by being itself."""
+
+
+def is_plain(viewer: Viewer) -> bool:
+    """Nothing but reach, people and day decides what this viewer sees; a plan knows no more."""
+    return viewer == Viewer(viewer.reach, viewer.employees, viewer.today)
+
+
+def _symbolic(viewer: Viewer, *people: UUID) -> Viewer:
+    """A viewer with the same reach whose people and day are placeholders."""
+    return Viewer(dict(viewer.reach), frozenset(people or (UUID(int=1),)), _Day(2000, 1, 1 + len(people)))
+
+
+def _is_people(value: Any, viewer: Viewer) -> bool:
+    people = sorted(viewer.employees)
+    return isinstance(value, list) and len(value) == len(people) and all(map(_same_object, value, people))
+
+
+def _same_object(one: Any, two: Any) -> bool:
+    return one is two
+
+
+_steady: dict[tuple[str, tuple[int | None, ...]], bool] = {}
+
+
+def _require_steady(entity: Entity, viewer: Viewer) -> None:
+    """The entity's row rule uses the viewer's people and day as they are, so that a text made for one serves all.
+
+    Shown by making it for three viewers: whatever differs must be the people or the day themselves.
+
+    Raises:
+        NotCompilable: the rule makes something else of them.
+    """
+    key = entity.name, tuple(viewer.reach.get(grant.permission) for grant in entity.grants)
+    if key not in _steady:
+        _steady[key] = False
+        viewers = [_symbolic(viewer, *(UUID(int=n + 1) for n in range(count))) for count in (1, 2, 3)]
+        made = [_rule(entity, one) for one in viewers]
+        nobody = _rule(entity, Viewer(viewer.reach, frozenset(), viewers[0].today))
+        _steady[key] = made[0] == made[1] == made[2] and made[0][0] == nobody[0]
+    if not _steady[key]:
+        raise NotCompilable(f"the row rule of {entity.name} computes with its viewer")
+
+
+def _rule(entity: Entity, viewer: Viewer) -> tuple[str, list[Any]]:
+    row = entity.table.alias()
+    statement: Select[Any] = select(bindparam(None, 1)).select_from(row).where(visible(entity, viewer, row))
+    compiled = _compiled(statement)
+    values = compiled.params
+    return str(compiled), [_source(values[name], viewer)[0] for name in compiled.positiontup or ()]
+
+
+__all__ = ["Border", "NotCompilable", "Page", "Program", "Read", "Run", "Template", "Variant", "is_plain", "statements"]

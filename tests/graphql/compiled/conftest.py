@@ -1,0 +1,135 @@
+"""Stores of the real world filled with made-up rows, and both engines over them."""
+
+import asyncio
+import json
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from forecourt.app import operation_context
+from forecourt.auth.actor import Actor, Membership
+from forecourt.clock import SetClock
+from forecourt.domain.work import Platform
+from forecourt.graphql import ids
+from forecourt.graphql.api import api_schema
+from forecourt.graphql.context import Context
+from forecourt.graphql.schema import ApiSchema, run
+from forecourt.tenancy.engines import Engines
+from forecourt.tenancy.session import ResolvedStore
+from tests.conftest import World
+from tests.stores import Row, fill_store
+
+NOW = datetime(2026, 9, 15, 4, tzinfo=UTC)
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z")
+
+
+@dataclass
+class Both:
+    """Runs a document in either engine, as anybody of the world, on one event loop."""
+
+    world: World
+    platforms: dict[str, Platform]
+    schema: ApiSchema
+    rows: dict[str, dict[str, list[Row]]]
+    runner: asyncio.Runner
+    different: list[str] = field(default_factory=list)
+
+    def actor(self, *roles: tuple[str, str | None], group: str = "a", person: int = 0) -> Actor:
+        """Somebody with (role, store code or None) memberships; at a store they are one of its employees."""
+        members = []
+        for role, code in roles:
+            if code == "region":  # of both stores
+                stores = frozenset(store.id for store in self.world.stores_of(group))
+                members.append(Membership(role, None, region="R", region_stores=stores))
+                continue
+            people = self.rows[code]["employee"] if code else []
+            employee = people[person % len(people)]["id"] if people else None
+            members.append(Membership(role, self.world.stores[code].id if code else None, employee))
+        group_id = self.world.groups[group].id
+        return Actor("account:1", "王芳", group_id, memberships=tuple(members), language="en")
+
+    def context(self, engine: str, actor: Actor) -> Context:
+        group = next(one for one in self.world.groups.values() if one.id == actor.group_id)
+        found = operation_context(self.platforms[engine], actor, group, language="en", request_id="r-1")
+        letter = next(name for name, one in self.world.groups.items() if one.id == actor.group_id)
+
+        async def list_stores() -> list[ResolvedStore]:
+            return self.world.stores_of(letter)
+
+        found.list_stores = list_stores  # control rows are the same for both: asked once, in the fixture
+        return found
+
+    def run(self, engine: str, actor: Actor, text: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The answer of one engine."""
+        return self.runner.run(run(self.schema, self.context(engine, actor), text, variables or {}))
+
+    def same(self, actor: Actor, text: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The answer that both engines give."""
+        one = self.run("interpreted", actor, text, variables)
+        two = self.run("compiled", actor, text, variables)
+        assert comparable(two) == comparable(one), f"{text}\n{variables}\n{actor.memberships}"
+        return two
+
+    def compiled(self, actor: Actor, text: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The answer that both engines give to a document that was not handed over."""
+        before = self.schema.compiled.compiled
+        answer = self.same(actor, text, variables)
+        assert self.schema.compiled.compiled == before + 1, self.schema.compiled.handed_over
+        return answer
+
+    def store_id(self, code: str) -> str:
+        return ids.store_id(self.world.stores[code].id)
+
+
+def comparable(answer: dict[str, Any]) -> tuple[str, list[str]]:
+    """An answer as text, in its order. The moments of `asOf` differ; errors of stores side by side come in any order."""
+    errors = sorted(json.dumps(error, sort_keys=True) for error in answer.get("errors", []))
+    return json.dumps(_timeless(answer.get("data", "none"))), errors
+
+
+def _timeless(found: Any) -> Any:
+    if isinstance(found, dict):
+        return {
+            key: "a moment"
+            if key.startswith("asOf") and isinstance(value, str) and _TIME.fullmatch(value)
+            else _timeless(value)
+            for key, value in found.items()
+        }
+    return [_timeless(item) for item in found] if isinstance(found, list) else found
+
+
+@pytest.fixture(scope="session")
+def both(world: World) -> Iterator[Both]:
+    """See `Both`. Fills a1, a2, b1 and b2; a later test that needs them empty truncates them."""
+    settings = world.database.settings
+    with asyncio.Runner() as runner:
+        engines = {
+            name: Engines(world.server, settings.model_copy(update={"reader": name}))
+            for name in ("compiled", "interpreted")
+        }
+        rows: dict[str, dict[str, list[Row]]] = {code: {} for code in world.stores}
+        world.truncate()
+        chance = random.Random(11)
+
+        async def fill() -> None:
+            owner = engines["interpreted"].owner()
+            for code, store in world.stores.items():
+                translated = owner.execution_options(schema_translate_map={"tenant": store.schema})
+                async with translated.begin() as connection:
+                    await fill_store(connection, rows[code], chance)
+
+        runner.run(fill())
+        clock = SetClock(NOW)
+        platforms = {name: Platform(made, clock) for name, made in engines.items()}
+        yield Both(world, platforms, api_schema(), rows, runner)
+        for made in engines.values():
+            runner.run(made.aclose())
+        world.truncate()
+
+
+__all__ = ["Both", "both", "replace"]

@@ -35,7 +35,7 @@ def forecourt(*arguments: str, code: int = 0) -> Result:
 def test_a_connection_is_made_shown_without_its_token_and_revoked() -> None:
     made = forecourt("connect", *GROUP, "--label", "Entra ID")
     token = made.stdout.strip()
-    assert token.startswith("fcs_")
+    assert token.startswith("fcd_")
     assert "/scim/v2" in made.stderr
     listed = forecourt("list", *GROUP).stdout
     assert "Entra ID" in listed

@@ -15,7 +15,7 @@ MAPPINGS = "{ group { directoryMappings { id by value role store region } } }"
 async def test_a_connections_token_is_shown_once(live_api: LiveApi) -> None:
     admin, label = live_api.actor(("GROUP_ADMIN", None)), new_id().hex
     made = await live_api.mutate(admin, "createDirectoryConnection", {"label": label, "days": 30}, "id token expiresAt")
-    assert made["token"].startswith("fcs_")
+    assert made["token"].startswith("fcd_")
     listed = await live_api.data(admin, CONNECTIONS)
     assert made["token"] not in str(listed)
     [found] = [one for one in listed["group"]["directoryConnections"] if one["label"] == label]

@@ -18,14 +18,14 @@ from ..tokens import token_hash
 from .model import ScimConnection
 
 MANAGE: Final = "accounts:directory:manage"
-PREFIX: Final = "fcs_"
+PREFIX: Final = "fcd_"
 LIFETIME: Final = timedelta(days=365)
 LONGEST_LIFETIME: Final = timedelta(days=730)
 USE_INTERVAL: Final = timedelta(minutes=5)
 #: Connections of a group that are valid at once: one per directory, two while a token is changed.
 MOST: Final = 20
 
-_FORM = re.compile(r"fcs_[A-Za-z0-9_-]{43}")
+_FORM = re.compile(r"fcd_[A-Za-z0-9_-]{43}")
 #: What the product does for a directory; nothing else, whatever a directory asks.
 _RIGHTS = frozenset({"accounts:account:manage", "accounts:account:read"})
 
@@ -101,7 +101,7 @@ async def issue_connection(
 async def verify_connection(
     session: AsyncSession, authorization: str | None, *, clock: Clock = SYSTEM_CLOCK
 ) -> Connection:
-    """Who sends the header ``Authorization: Bearer fcs_…``, before the group is known (a control session). Never cached.
+    """Who sends the header ``Authorization: Bearer fcd_…``, before the group is known (a control session). Never cached.
 
     Raises:
         Unauthenticated: no token, or one that is unknown, expired or revoked; never says which.

@@ -194,7 +194,7 @@ def test_a_group_sees_and_touches_nothing_of_another(directory: Directory, other
     assert other.ask("GET", f"/Users/{person['id']}").json()["displayName"] == "SECRET"
 
 
-@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer x", "Basic eDp5", "Bearer fcs_" + "A" * 43])
+@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer x", "Basic eDp5", "Bearer fcd_" + "A" * 43])
 def test_without_a_valid_token_nothing_is_answered(client: TestClient, header: str | None) -> None:
     headers = {} if header is None else {"Authorization": header}
     for path in ("/Users", "/Groups", "/Schemas", "/ResourceTypes", "/Users/" + "1"):

@@ -46,7 +46,9 @@ class ViewAs(ControlTable):
     id: Mapped[Id]
     account_id: Mapped[UUID] = mapped_column(index=True)
     group_id: Mapped[UUID] = mapped_column(index=True)
-    session_id: Mapped[UUID | None] = mapped_column(ForeignKey("control.web_session.id"))
+    session_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("control.web_session.id", ondelete="CASCADE")  # what happened stands in the audit
+    )
     role: Mapped[str]
     store_id: Mapped[UUID | None] = mapped_column(ForeignKey("control.store.id"))
     region: Mapped[str | None]

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from ..auth.actor import Actor
 from ..auth.oauth.clients import client_named, list_clients
@@ -100,7 +100,9 @@ def listed(group: Group) -> None:
     """List a group's programs."""
 
     async def work() -> None:
-        table = Table("client id", "name", "state", "stores", "scopes", "last token")
+        table = Table(
+            Column("client id", no_wrap=True, min_width=28), "name", "state", "stores", "scopes", "last token"
+        )
         async with _work(group, "list") as unit:
             codes = {one.id: one.code for one in await stores_of(unit.session, unit.group.id)}
             for item in await list_clients(unit.session, unit.actor, limit=200):

@@ -7,7 +7,7 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from ..auth.actor import Actor
 from ..auth.scim.connections import ConnectionInfo, list_connections
@@ -60,6 +60,11 @@ def connect(
     answer(token)
 
 
+def _id_column(name: str) -> Column:
+    """An id is copied into the next command: it is never cut, however narrow the terminal."""
+    return Column(name, no_wrap=True, min_width=36)
+
+
 @app.command("list")
 @command
 def list_(group: Group) -> None:
@@ -74,14 +79,14 @@ def list_(group: Group) -> None:
 
     with running_server(chosen) as server:
         connections, mappings, codes = run(read(server))
-    table = Table("connection", "label", "expires", "revoked", "last used")
+    table = Table(_id_column("connection"), "label", "expires", "revoked", "last used")
     for one in connections:
         moments = (one.expires_at, one.revoked_at, one.last_used_at)
         table.add_row(
             str(one.id), one.label, *(moment.isoformat(" ", "minutes") if moment else "" for moment in moments)
         )
     shown.print(table)
-    table = Table("mapping", "group of the directory", "role", "where")
+    table = Table(_id_column("mapping"), "group of the directory", "role", "where")
     for mapping in mappings:
         place = codes.get(mapping.store_id, "?") if mapping.store_id else mapping.region or "group"
         named = mapping.value if mapping.by == "DISPLAY_NAME" else f"external id {mapping.value}"

@@ -5,7 +5,7 @@
 (d) headquarters see no figure with fewer customers behind it than could hide one.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -39,6 +39,7 @@ from forecourt.domain.work import GroupWork, Work, open_group_work
 from forecourt.errors import Forbidden, NotFound, Refused
 from forecourt.tenancy.engines import Engines
 from forecourt.tenancy.ids import new_id
+from forecourt.tenancy.provision import owner_connection
 from tests.conftest import World
 from tests.domain.desk import START, Desk, make_desk
 from tests.graphql.rows import store_rows
@@ -328,6 +329,14 @@ async def test_b_what_one_person_doubts_another_rules_on(case: Case) -> None:
 # --- (c) -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def settings_as_before(world: World) -> Iterator[None]:
+    yield
+    with owner_connection(world.server) as connection:
+        connection.execute("delete from control.config_setting where key = 'privacy.reveal.warn_after'")
+
+
+@pytest.mark.usefixtures("settings_as_before")
 async def test_c_reveals_beyond_the_setting_warn_once_a_day(case: Case) -> None:
     async with open_group_work(case.desk.platform, case.desk.group, case.desk.system) as work:
         today = START.date() - timedelta(days=1)

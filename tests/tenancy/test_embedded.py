@@ -78,6 +78,7 @@ def test_start_join_kill_and_stop(folder: Path) -> None:
     # The pid of a crashed server now belongs to somebody else, and its port too.
     again.place.pid_file.write_text(f"{os.getpid()}\n{again.place.data}\n0\n")
     with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # its old connections may linger in TIME_WAIT
         taken.bind(("127.0.0.1", again.place.port))
         taken.listen()
         third = embedded.start(folder, throwaway=True)

@@ -812,7 +812,7 @@ CREATE TABLE control.view_as (
     CONSTRAINT fk_view_as_account_id_group_id FOREIGN KEY(account_id, group_id) REFERENCES control.account (id, group_id),
     CONSTRAINT ck_view_as_period CHECK (expires_at > started_at and expires_at <= started_at + interval '30 minutes'),
     CONSTRAINT ck_view_as_place CHECK (store_id is null or region is null),
-    CONSTRAINT fk_view_as_session_id FOREIGN KEY(session_id) REFERENCES control.web_session (id),
+    CONSTRAINT fk_view_as_session_id FOREIGN KEY(session_id) REFERENCES control.web_session (id) ON DELETE CASCADE,
     CONSTRAINT fk_view_as_store_id FOREIGN KEY(store_id) REFERENCES control.store (id)
 );
 CREATE INDEX ix_view_as_account_id ON control.view_as (account_id);

@@ -20,8 +20,8 @@ R = TypeVar("R")
 
 #: Messages, progress and tables for people. Answers for scripts go to stdout by `answer`.
 console = Console(stderr=True, highlight=False)
-#: What a command was asked to show to people: tables, to stdout.
-shown = Console(highlight=False)
+#: What a command was asked to show to people: tables, to stdout. In a pipe or file nothing is cut to a screen's width.
+shown = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
 
 
 def answer(text: str) -> None:

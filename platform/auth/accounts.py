@@ -338,7 +338,6 @@ async def disable_account(
     await _end_tokens(session, actor, account_id, now)
     await end_steps_and_links(session, actor, account_id, now)
     await _end_sessions(session, actor, account_id, now)
-    await rights_taken(session)
 
 
 async def enable_account(session: AsyncSession, actor: Actor, account_id: UUID) -> None:
@@ -387,3 +386,4 @@ async def _end_tokens(session: AsyncSession, actor: Actor, account_id: UUID, now
         )
         .values(revoked_at=now)
     )
+    await rights_taken(session)

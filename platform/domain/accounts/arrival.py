@@ -20,6 +20,7 @@ from ...auth.oidc.mapping import employee_numbers, given_roles, named_claim, par
 from ...auth.oidc.person import Person, person_of, sign_in_name
 from ...auth.oidc.providers import ProviderInfo, group_domains, group_provider
 from ...auth.resolve import VISIBLE_STATES
+from ...auth.rights import rights_taken
 from ...errors import Fault, NotFound, Refused, Unavailable
 from ...tenancy.ids import new_id
 from ...tenancy.session import ResolvedGroup, ResolvedStore, store_session, stores_of
@@ -137,6 +138,8 @@ async def _settle(work: GroupWork, provider: ProviderInfo, account_id: UUID, cla
     gone = [one for one in now_held if one.what not in wanted]
     new = sorted(wanted - {one.what for one in now_held}, key=str)
     await identities.end(work.session, gone, now=work.now)
+    if gone:
+        await rights_taken(work.session)
     await identities.give(
         work.session,
         group_id=work.group.id,

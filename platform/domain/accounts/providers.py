@@ -22,6 +22,7 @@ from ...auth.oidc.settings_rules import (
     issuer_url,
     provider_code,
 )
+from ...auth.rights import rights_taken
 from ...errors import NotFound, Refused, StaleVersion, WrongState
 from ...tenancy.ids import new_id
 from ..work import GroupWork, Platform
@@ -178,6 +179,7 @@ async def disable_provider(work: GroupWork, provider_id: UUID) -> None:
     if before.state != "DISABLED":
         await providers.update_provider(work.session, before, now=work.now, state="DISABLED")
     sessions, memberships = await providers.end_what_it_gave(work.session, before, now=work.now)
+    await rights_taken(work.session)
     after = {"state": "DISABLED", "sessions_ended": sessions, "memberships_ended": memberships}
     work.audit("accounts.disable_provider", _ENTITY, provider_id, before={"state": before.state}, after=after)
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from ...auth import accounts, delegations, view_as
 from ...auth.model import BREAK_GLASS_HOURS
+from ...auth.rights import rights_taken
 from ...auth.view_as import ViewAs
 from ...errors import Forbidden, Invalid
 from ..wording import reason as reason_of
@@ -48,6 +49,7 @@ async def delegate_role(
 async def end_delegation(work: GroupWork, delegation_id: UUID) -> None:
     """End a delegation now. Errors as `auth.delegations.end_delegation`."""
     ended = await delegations.end_delegation(work.session, work.actor, delegation_id, clock=work.platform.clock)
+    await rights_taken(work.session)
     before = {"delegator": str(ended.delegator), "delegate": str(ended.delegate), "role": ended.role}
     work.audit("accounts.end_delegation", "Membership", ended.id, before=before)
 

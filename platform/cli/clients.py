@@ -105,10 +105,13 @@ def listed(group: Group) -> None:
         )
         async with _work(group, "list") as unit:
             codes = {one.id: one.code for one in await stores_of(unit.session, unit.group.id)}
-            for item in await list_clients(unit.session, unit.actor, limit=200):
-                stores = "all" if item.all_stores else " ".join(sorted(codes.get(one, "?") for one in item.stores))
-                last = item.last_used_at.isoformat(timespec="minutes") if item.last_used_at else "never"
-                table.add_row(item.client_id, item.name, item.state, stores, " ".join(item.scopes), last)
+            page = await list_clients(unit.session, unit.actor, limit=200)
+            while page:
+                for item in page:
+                    stores = "all" if item.all_stores else " ".join(sorted(codes.get(one, "?") for one in item.stores))
+                    last = item.last_used_at.isoformat(timespec="minutes") if item.last_used_at else "never"
+                    table.add_row(item.client_id, item.name, item.state, stores, " ".join(item.scopes), last)
+                page = await list_clients(unit.session, unit.actor, after=page[-1].id, limit=200)
         shown.print(table)
 
     run(work())

@@ -16,6 +16,8 @@ from psycopg.pq import TransactionStatus
 from psycopg.raw_cursor import AsyncRawCursor
 from psycopg.types.string import TextLoader
 
+from .raw import send
+
 Row = tuple[Any, ...]
 
 #: Values of these types come as the text PostgreSQL writes: most of them leave as text again.
@@ -159,5 +161,5 @@ async def _pipelined(
     async with connection.pipeline():
         await connection.cursor().execute(_TAKE_ROLE, (role,))
         for statement in statements:
-            cursors.append(await connection.cursor().execute(statement.text.encode(), statement.values))
+            cursors.append(await send(connection, statement.text, statement.values))
     return [await cursor.fetchall() for cursor in cursors]

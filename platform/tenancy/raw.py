@@ -2,14 +2,14 @@
 
 Without parameters psycopg uses the simple protocol, which runs as many statements as the text holds; that is what a
 rendered script needs and what an injection wants. So only scripts made by this package from checked names come here
-(`bootstrap`, `provision`, `migrate`, `transfer`), never anything a caller typed. A test finds raw text executed
-elsewhere.
+(`bootstrap`, `provision`, `migrate`, `transfer`, and the compiled statements of `lanes`), never anything a caller typed.
+A test finds raw text executed elsewhere.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from psycopg import Connection
+from psycopg import AsyncConnection, AsyncCursor, Connection
 
 
 def run_script(connection: Connection[Any], text: str) -> None:
@@ -20,3 +20,8 @@ def run_script(connection: Connection[Any], text: str) -> None:
 def query(connection: Connection[Any], text: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """Rows of one statement of our own making, with parameters (and so by the extended protocol)."""
     return connection.execute(text.encode(), parameters).fetchall()
+
+
+async def send(connection: AsyncConnection[Any], text: str, values: Sequence[Any]) -> AsyncCursor[Any]:
+    """One statement of our own making within a pipeline, which knows the extended protocol only; the rows come after its end."""
+    return await connection.cursor().execute(text.encode(), values)

@@ -103,9 +103,9 @@ def _timeless(found: Any) -> Any:
     return [_timeless(item) for item in found] if isinstance(found, list) else found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def both(world: World) -> Iterator[Both]:
-    """See `Both`. Fills a1, a2, b1 and b2; a later test that needs them empty truncates them."""
+    """See `Both`. Fills a1, a2, b1 and b2 for each module: others in between may have emptied them."""
     settings = world.database.settings
     with asyncio.Runner() as runner:
         engines = {

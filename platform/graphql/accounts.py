@@ -1,8 +1,6 @@
 """Accounts 账号 of the group in the API: who signs in, with which roles; bearer tokens."""
 
-import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
@@ -21,6 +19,7 @@ from . import ids
 from .context import Context
 from .errors import Saying
 from .mutation import Done, Mutation
+from .pages import ListPage, check_first, cursor_of, key_behind, not_a_cursor
 from .roots import context_of
 from .services import group_work, services
 from .types import PageInfo
@@ -34,6 +33,7 @@ USER_ERRORS = {
     "WEAK_PASSWORD": Saying("密码过于简单。", "This password is too easy to guess."),
 }
 _PAGE, _MOST = 50, 200
+_LIST = "account"
 
 
 @strawberry.type(
@@ -76,13 +76,6 @@ class AccountEdge:
 
     node: AccountType = strawberry.field(description="The account.")
     cursor: str = strawberry.field(description="Where it stands in the list.")
-
-
-@dataclass
-class _Page:
-    edges: Sequence[AccountEdge]
-    has_next: bool
-    has_previous: bool
 
 
 @strawberry.type(name="AccountConnection", description="A page of accounts.")
@@ -137,17 +130,10 @@ async def _one(context: Context, account_id: UUID) -> AccountType:
         return _account(context, info, await memberships_of(session, context.actor, [account_id]))
 
 
-def _cursor(name: str) -> str:
-    return base64.urlsafe_b64encode(f"account:{name}".encode()).decode()
-
-
 def _name(cursor: str) -> str:
-    try:
-        mark, _, name = base64.b64decode(cursor, altchars=b"-_", validate=True).decode("ascii").partition(":")
-    except ValueError as error:
-        raise Invalid("not a cursor of this list", path=("after",)) from error
-    if mark != "account" or not name.isprintable():
-        raise Invalid("not a cursor of this list", path=("after",))
+    name = key_behind(_LIST, cursor)
+    if not (name.isascii() and name.isprintable()):
+        raise not_a_cursor()
     return name
 
 
@@ -164,16 +150,15 @@ class GroupAccounts:
     ) -> AccountConnection:
         context = context_of(info)
         context.actor.require("accounts:account:read", None)
-        if not 1 <= first <= _MOST:
-            raise Invalid(f"a page has 1 to {_MOST} rows", path=("first",), limit=_MOST)
+        check_first(first, _MOST)
         behind = "" if after is None else _name(after)
         known = services(context)
         async with group_session(known.platform.engines, known.group, read_only=True) as session:
             found = await list_accounts(session, context.actor, after=behind, limit=first)
             further = await list_accounts(session, context.actor, after=found[-1].name, limit=1) if found else []
             roles = await memberships_of(session, context.actor, [item.id for item in found])
-        edges = [AccountEdge(node=_account(context, item, roles), cursor=_cursor(item.name)) for item in found]
-        page: Any = _Page(edges, bool(further), after is not None)
+        edges = [AccountEdge(node=_account(context, item, roles), cursor=cursor_of(_LIST, item.name)) for item in found]
+        page: Any = ListPage(edges, bool(further), after is not None)
         return AccountConnection(edges=edges, page_info=page)
 
     @strawberry.field(description="Bearer tokens of an account, newest first, at most 100 令牌.")  # type: ignore[untyped-decorator]

@@ -1,8 +1,5 @@
 """The group's own audit 集团审计 in the API, and what the checks of all its chains found. Stores' events are entities."""
 
-import base64
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -11,11 +8,11 @@ import strawberry
 
 from ..domain.audit import actions, reads
 from ..domain.feed import AuditVerification, GroupAuditEvent
-from ..errors import Invalid
 from ..tenancy.session import group_session
 from . import ids
 from .context import Context
 from .mutation import Done, Mutation
+from .pages import ListPage, check_first, cursor_of, key_behind, not_a_cursor
 from .roots import context_of
 from .services import group_work, services
 from .types import PageInfo
@@ -23,6 +20,7 @@ from .types import PageInfo
 READ = "audit:event:read"
 EVENT = "GroupAuditEvent"
 _PAGE, _MOST = 50, 200
+_LIST = "audit"
 
 
 @strawberry.type(
@@ -52,13 +50,6 @@ class GroupAuditEventEdge:
 
     node: GroupAuditEventType = strawberry.field(description="The event.")
     cursor: str = strawberry.field(description="Where it stands in the list.")
-
-
-@dataclass
-class _Page:
-    edges: Sequence[GroupAuditEventEdge]
-    has_next: bool
-    has_previous: bool
 
 
 @strawberry.type(name="GroupAuditEventConnection", description="A page of the group's events.")
@@ -104,17 +95,10 @@ class AuditVerificationType:
     faults: list[AuditFaultType] = strawberry.field(description="The first of them, at most 101 异常.")
 
 
-def _cursor(seq: int) -> str:
-    return base64.urlsafe_b64encode(f"audit:{seq}".encode()).decode()
-
-
 def _seq(cursor: str) -> int:
-    try:
-        mark, _, number = base64.b64decode(cursor, altchars=b"-_", validate=True).decode("ascii").partition(":")
-    except ValueError as error:
-        raise Invalid("not a cursor of this list", path=("after",)) from error
-    if mark != "audit" or not number.isdecimal() or len(number) > 18:
-        raise Invalid("not a cursor of this list", path=("after",))
+    number = key_behind(_LIST, cursor)
+    if not (number.isascii() and number.isdecimal()) or len(number) > 18:
+        raise not_a_cursor()
     return int(number)
 
 
@@ -152,16 +136,18 @@ class GroupAudit:
     ) -> GroupAuditEventConnection:
         context = context_of(info)
         context.actor.require(READ, None)
-        if not 1 <= first <= _MOST:
-            raise Invalid(f"a page has 1 to {_MOST} rows", path=("first",), limit=_MOST)
+        check_first(first, _MOST)
         before = None if after is None else _seq(after)
         names = ("actor", "action", "entity", "entity_id", "since", "until")
         wanted = reads.EventFilter(**{name: getattr(where, name) for name in names} if where else {})
         known = services(context)
         async with group_session(known.platform.engines, known.group, read_only=True) as session:
             found = await reads.group_events(session, known.group.id, wanted, before=before, limit=first + 1)
-        edges = [GroupAuditEventEdge(node=_event(context, row), cursor=_cursor(row.seq)) for row in found[:first]]
-        page: Any = _Page(edges, len(found) > first, after is not None)
+        edges = [
+            GroupAuditEventEdge(node=_event(context, row), cursor=cursor_of(_LIST, str(row.seq)))
+            for row in found[:first]
+        ]
+        page: Any = ListPage(edges, len(found) > first, after is not None)
         return GroupAuditEventConnection(edges=edges, page_info=page)
 
     @strawberry.field(

@@ -1,6 +1,5 @@
 """Programs of third parties 集成应用 in the API: which there are, what they may do, their secrets and keys."""
 
-import base64
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -15,12 +14,12 @@ from ..auth.oauth.model import AUTH_METHODS, SECRET_BASIC
 from ..auth.oauth.scopes import FOR_PROGRAMS
 from ..domain.clients import actions
 from ..domain.wording import storable, wording
-from ..errors import Invalid
 from ..tenancy.session import group_session
 from . import ids
 from .context import Context
 from .errors import Saying
 from .mutation import Done, Mutation
+from .pages import ListPage, check_first, cursor_of, key_behind, not_a_cursor
 from .roots import context_of
 from .services import group_work, services
 from .types import PageInfo
@@ -30,6 +29,7 @@ USER_ERRORS = {
     "WRONG_METHOD": Saying("该应用使用另一种验证方式。", "The client proves who it is in another way."),
 }
 _PAGE, _MOST = 50, 200
+_LIST = "client"
 _MANAGED = "Needs accounts:client:manage."
 
 
@@ -71,11 +71,6 @@ class ClientEdge:
     cursor: str = strawberry.field(description="Where it stands in the list.")
 
 
-class _Page:
-    def __init__(self, edges: list[ClientEdge], has_next: bool, has_previous: bool) -> None:
-        self.edges, self.has_next, self.has_previous = edges, has_next, has_previous
-
-
 @strawberry.type(name="OAuthClientConnection", description="A page of clients.")
 class ClientConnection:
     """Relay's connection."""
@@ -105,18 +100,11 @@ async def _one(context: Context, id_: UUID) -> ClientType:
         return _client(context, await find_client(session, context.actor, id_))
 
 
-def _cursor(id_: UUID) -> str:
-    return base64.urlsafe_b64encode(b"client:" + id_.bytes).decode()
-
-
 def _behind(cursor: str) -> UUID:
     try:
-        mark, colon, rest = base64.b64decode(cursor, altchars=b"-_", validate=True).partition(b":")
-        if mark + colon == b"client:":
-            return UUID(bytes=rest)
-    except ValueError:
-        pass
-    raise Invalid("not a cursor of this list", path=("after",))
+        return UUID(key_behind(_LIST, cursor))
+    except ValueError as error:
+        raise not_a_cursor() from error
 
 
 @strawberry.type
@@ -132,15 +120,14 @@ class GroupClients:
     ) -> ClientConnection:
         context = context_of(info)
         context.actor.require(READ, None)
-        if not 1 <= first <= _MOST:
-            raise Invalid(f"a page has 1 to {_MOST} rows", path=("first",), limit=_MOST)
+        check_first(first, _MOST)
         behind = None if after is None else _behind(after)
         known = services(context)
         async with group_session(known.platform.engines, known.group, read_only=True) as session:
             found = await list_clients(session, context.actor, after=behind, limit=first)
             further = await list_clients(session, context.actor, after=found[-1].id, limit=1) if found else []
-        edges = [ClientEdge(node=_client(context, item), cursor=_cursor(item.id)) for item in found]
-        page: Any = _Page(edges, bool(further), after is not None)
+        edges = [ClientEdge(node=_client(context, item), cursor=cursor_of(_LIST, str(item.id))) for item in found]
+        page: Any = ListPage(edges, bool(further), after is not None)
         return ClientConnection(edges=edges, page_info=page)
 
 

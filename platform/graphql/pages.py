@@ -1,12 +1,55 @@
-"""The group's list of stores, page by page: from control rows, so no store is opened for it."""
+"""Lists of the group, page by page: from control rows, so no store is opened for them. Their cursors and bounds."""
 
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..errors import Invalid
 from ..tenancy.reader.shape import DEFAULT_PAGE, MAX_PAGE
 from .context import StoreInfo
+
+_STORES = "store"
+
+
+@dataclass
+class ListPage:
+    """What `PageInfo` tells of a list that is read forward only."""
+
+    edges: Sequence[Any]
+    has_next: bool
+    has_previous: bool
+
+
+def check_first(first: int, most: int) -> None:
+    """Raises Invalid for a page of no rows, or of too many."""
+    if not 1 <= first <= most:
+        raise Invalid(f"a page has 1 to {most} rows", path=("first",), limit=most)
+
+
+def cursor_of(mark: str, key: str) -> str:
+    """The cursor of the row with this key, in the list that `mark` names."""
+    return base64.urlsafe_b64encode(f"{mark}:{key}".encode()).decode()
+
+
+def key_behind(mark: str, cursor: str) -> str:
+    """The key in a cursor of the list that `mark` names.
+
+    Raises:
+        Invalid: it is a cursor of another list, or none at all.
+    """
+    try:
+        found, _, key = base64.b64decode(cursor, altchars=b"-_", validate=True).decode().partition(":")
+    except ValueError as error:
+        raise not_a_cursor() from error
+    if found != mark:
+        raise not_a_cursor()
+    return key
+
+
+def not_a_cursor() -> Invalid:
+    """The error for a cursor that this list never gave."""
+    return Invalid("not a cursor of this list", path=("after",))
 
 
 @dataclass
@@ -44,26 +87,12 @@ def page_of_stores(
         raise Invalid("first and last exclude one another", path=("last",))
     if not 0 <= size <= MAX_PAGE:
         raise Invalid(f"a page has 0 to {MAX_PAGE} rows", path=("first",), limit=MAX_PAGE)
-    low, high = (None if text is None else _code(text) for text in (after, before))
+    low, high = (None if text is None else key_behind(_STORES, text) for text in (after, before))
     inside = [s for s in stores if (low is None or s.code > low) and (high is None or s.code < high)]
     kept = inside[max(len(inside) - size, 0) :] if last is not None else inside[:size]
     more = len(inside) > size
-    edges = [StoreEdge(_cursor(store.code), store) for store in kept]
+    edges = [StoreEdge(cursor_of(_STORES, store.code), store) for store in kept]
     forward = last is None
     return StorePage(
         edges, len(stores), high is not None or (more and forward), low is not None or (more and not forward)
     )
-
-
-def _cursor(code: str) -> str:
-    return base64.urlsafe_b64encode(f"store:{code}".encode()).decode()
-
-
-def _code(cursor: str) -> str:
-    try:
-        mark, _, code = base64.b64decode(cursor, altchars=b"-_", validate=True).decode().partition(":")
-    except ValueError as error:
-        raise Invalid("not a cursor of this list", path=("after",)) from error
-    if mark != "store":
-        raise Invalid("not a cursor of this list", path=("after",))
-    return code

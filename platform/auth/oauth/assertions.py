@@ -5,7 +5,7 @@ Until the signature was found right every failure looks the same. Afterwards it 
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from authlib.oauth2.rfc6749 import InvalidClientError
@@ -13,6 +13,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from ..numeric_date import moment
 from .access import LEEWAY
 from .client_keys import ALGORITHMS
 
@@ -63,13 +64,13 @@ def check_assertion(
         audience = audience[0]
     if audience not in audiences:
         raise Explained("aud of the assertion must be the issuer, or the token endpoint, and nothing else.")
-    expires = _moment(claims.get("exp"))
+    expires = moment(claims.get("exp"))
     if expires is None or expires <= now:
         raise Explained("The assertion has expired, or has no exp.")
     if expires > now + LONGEST + LEEWAY:
         raise Explained("exp of the assertion must be at most 5 minutes ahead.")
     for name in ("iat", "nbf"):
-        begins = _moment(claims[name]) if name in claims else now
+        begins = moment(claims[name]) if name in claims else now
         if begins is None or begins > now + LEEWAY:
             raise Explained(f"{name} of the assertion is in the future, or no time.")
     jti = claims.get("jti")
@@ -84,12 +85,3 @@ def _payload(text: str) -> dict[str, Any] | None:
     except (JoseError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
-
-
-def _moment(value: Any) -> datetime | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        return datetime.fromtimestamp(value, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None

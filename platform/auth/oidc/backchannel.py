@@ -10,8 +10,9 @@ from sqlalchemy import and_, or_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..model import WebSession
+from ..numeric_date import moment
 from .config import ProviderConfig
-from .id_tokens import LEEWAY, check_claims, check_subject, exact, moment
+from .id_tokens import LEEWAY, check_claims, check_subject, exact
 from .refusals import SignInRefused
 from .relying_party import RelyingParty, open_with_keys
 from .seen import use_once

@@ -6,7 +6,7 @@ fails without it: tests/auth/oidc/test_hostile_provider.py.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from authlib.oidc.core import CodeIDToken
@@ -15,6 +15,7 @@ from joserfc.errors import BadSignatureError, ClaimError, InvalidKeyIdError, Jos
 from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry
 
+from ..numeric_date import moment
 from .refusals import SignInRefused
 
 #: How far apart two clocks may be.
@@ -148,13 +149,3 @@ def check_subject(value: object) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= MOST_SUBJECT or not value.isprintable():
         raise SignInRefused("TOKEN_SUB", "the token names nobody")
     return value
-
-
-def moment(value: object) -> datetime | None:
-    """A NumericDate (RFC 7519, section 2), where it is one."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        return datetime.fromtimestamp(value, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None

@@ -27,9 +27,10 @@ from starlette.requests import Request
 from ...clock import Clock
 from ...errors import Refused, Unavailable
 from ...outgoing import Outgoing
+from ..numeric_date import moment
 from .config import ProviderConfig, ProviderIdentity
 from .documents import STALE, TTL, Documents, fetched
-from .id_tokens import Expected, UnknownKey, check_id_token, moment, open_token
+from .id_tokens import Expected, UnknownKey, check_id_token, open_token
 from .metadata import Metadata
 from .refusals import SignInRefused
 

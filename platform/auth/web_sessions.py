@@ -196,15 +196,6 @@ async def revoke_session(session: AsyncSession, cookie: str, *, clock: Clock = S
     )
 
 
-async def revoke_sessions_of(session: AsyncSession, account_id: UUID, *, clock: Clock = SYSTEM_CLOCK) -> None:
-    """Sign an account out everywhere."""
-    await session.execute(
-        update(WebSession)
-        .where(WebSession.account_id == account_id, WebSession.revoked_at.is_(None))
-        .values(revoked_at=clock.now())
-    )
-
-
 async def forget_sessions(session: AsyncSession, *, clock: Clock = SYSTEM_CLOCK, limit: int = 10_000) -> int:
     """Delete sessions that have been over for `KEPT`, at most ``limit``; how many went. For a daily job."""
     before = clock.now() - KEPT

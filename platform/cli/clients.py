@@ -1,7 +1,7 @@
 """`forecourt clients …` and `forecourt oauth …`: programs that call the API, and the keys that sign their tokens."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -135,16 +135,17 @@ def rotate_secret(
     answer(run(work()))
 
 
+async def _do(name: str, verb: Callable[[GroupWork, UUID], Awaitable[None]], client: str, group: str) -> None:
+    """One verb for the client of this public name."""
+    async with _work(group, name) as unit:
+        await verb(unit, await client_named(unit.session, unit.actor, client))
+
+
 @app.command("disable")
 @command
 def disable(client: Client, group: Group) -> None:
     """End a program's tokens within seconds, and give it none."""
-
-    async def work() -> None:
-        async with _work(group, "disable") as unit:
-            await actions.disable_client(unit, await client_named(unit.session, unit.actor, client))
-
-    run(work())
+    run(_do("disable", actions.disable_client, client, group))
     console.print(f"{client} is disabled")
 
 
@@ -152,12 +153,7 @@ def disable(client: Client, group: Group) -> None:
 @command
 def enable(client: Client, group: Group) -> None:
     """Let a program ask for tokens again."""
-
-    async def work() -> None:
-        async with _work(group, "enable") as unit:
-            await actions.enable_client(unit, await client_named(unit.session, unit.actor, client))
-
-    run(work())
+    run(_do("enable", actions.enable_client, client, group))
     console.print(f"{client} may ask for tokens")
 
 
@@ -165,12 +161,7 @@ def enable(client: Client, group: Group) -> None:
 @command
 def revoke_tokens(client: Client, group: Group) -> None:
     """End every token of a program within seconds; it may ask for new ones."""
-
-    async def work() -> None:
-        async with _work(group, "revoke-tokens") as unit:
-            await actions.revoke_tokens(unit, await client_named(unit.session, unit.actor, client))
-
-    run(work())
+    run(_do("revoke-tokens", actions.revoke_tokens, client, group))
     console.print(f"the tokens of {client} have ended")
 
 

@@ -16,7 +16,7 @@ from ..auth.password_rules import LONGEST, SHORTEST
 from ..auth.web_sessions import COOKIE
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import NotFound, Refused, Throttled, Unauthenticated
-from .account_desk import AccountDesk
+from .account_desk import AccountDesk, Picture
 from .cookies import with_session
 from .visit import Handler, Visit, safe_next, see_other
 
@@ -247,6 +247,15 @@ async def _factor_form(
     picture = await desk.picture(visit.who)
     if picture is None:
         raise NotFound("no device is being set up")
+    return device_form(
+        visit, picture, action="/account/second-factor", back=HOME, problem=problem, status=status, wait=wait
+    )
+
+
+def device_form(
+    visit: Visit, picture: Picture, *, action: str, back: str, problem: str | None, status: int, wait: float
+) -> Response:
+    """The page that shows a new device's picture and asks for its first code, at sign-in and in the account."""
     return visit.page(
         "account/factor.html",
         status=status,
@@ -254,9 +263,9 @@ async def _factor_form(
         seconds=max(1, round(wait)),
         picture=qr(picture.uri),
         key=picture.key,
-        action="/account/second-factor",
+        action=action,
         digits=second_factor.DIGITS,
-        back=HOME,
+        back=back,
     )
 
 

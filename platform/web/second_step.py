@@ -6,10 +6,10 @@ would belong to a session, and there is none yet.
 
 from starlette.responses import Response
 
-from ..auth import second_factor, steps
+from ..auth import steps
 from ..auth.steps import VerifiedStep, WrongCode
 from ..errors import Refused, Throttled, Unauthenticated
-from .account import qr
+from .account import device_form
 from .account_desk import AccountDesk
 from .cookies import with_session, without
 from .visit import Visit, safe_next, see_other
@@ -87,14 +87,6 @@ async def _enrol_form(
     wait: float = 0,
 ) -> Response:
     picture = await desk.step_picture(step)
-    return visit.page(
-        "account/factor.html",
-        status=status,
-        problem=problem,
-        seconds=max(1, round(wait)),
-        picture=qr(picture.uri),
-        key=picture.key,
-        action="/sign-in/enrol",
-        digits=second_factor.DIGITS,
-        back=safe_next(back),
+    return device_form(
+        visit, picture, action="/sign-in/enrol", back=safe_next(back), problem=problem, status=status, wait=wait
     )

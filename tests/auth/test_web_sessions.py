@@ -2,6 +2,7 @@
 
 import pytest
 
+from forecourt.auth.accounts import end_access
 from forecourt.auth.identify import identify_session
 from forecourt.auth.web_sessions import (
     ABSOLUTE,
@@ -9,7 +10,6 @@ from forecourt.auth.web_sessions import (
     IDLE,
     open_session,
     revoke_session,
-    revoke_sessions_of,
     rotate_session,
     verify_session,
 )
@@ -89,7 +89,7 @@ async def test_signing_out_ends_one_session_or_all(world: World) -> None:
         with pytest.raises(Unauthenticated):
             await verify_session(session, first.cookie, clock=world.clock)
         await verify_session(session, second.cookie, clock=world.clock)
-        await revoke_sessions_of(session, account, clock=world.clock)
+        await end_access(session, world.system(), account, clock=world.clock)
         for opened in (second, third):
             with pytest.raises(Unauthenticated):
                 await verify_session(session, opened.cookie, clock=world.clock)

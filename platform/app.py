@@ -1,6 +1,7 @@
 """The API process: routes put together, and served by uvicorn."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
@@ -14,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from .auth.actor import Actor
-from .auth.identify import identify
+from .auth.identify import identify, remembered
 from .auth.resolve import visible_stores
 from .auth.rights import watch
 from .auth.view_as import HEADER, looking
@@ -28,12 +29,14 @@ from .graphql.api import api_schema
 from .graphql.context import Context
 from .graphql.http import Endpoint
 from .graphql.services import Services
+from .graphql.stores import Callers, Stores
 from .settings import Settings
 from .sso_desk import PlatformSso
 from .telemetry import Telemetry, render_metrics
 from .tenancy.names import CONTROL
 from .tenancy.queue import workers_alive
 from .tenancy.reader.pipeline import read_store
+from .tenancy.remembered import Remembered
 from .tenancy.security import check_parameters, check_statement, problems
 from .tenancy.server import Server
 from .tenancy.session import (
@@ -41,7 +44,6 @@ from .tenancy.session import (
     ResolvedStore,
     control_session,
     group_session,
-    resolve_group,
     store_session,
 )
 from .web.account_desk import AccountDesk
@@ -66,6 +68,8 @@ def build_app(server: Server, settings: Settings) -> Starlette:
         async with open_platform(server, settings, application="forecourt api") as platform:
             app.state.platform = platform
             app.state.authorization = authorization_service(platform)
+            app.state.remembered = Remembered(platform.engines)
+            app.state.callers = Callers()
             # Behind a transaction pooler nobody can listen: rights then end within `identify.TTL`.
             hearing = None if settings.transaction_pooling else asyncio.create_task(watch(server.conninfo(CONTROL)))
             try:
@@ -78,12 +82,14 @@ def build_app(server: Server, settings: Settings) -> Starlette:
     desk = StaffDesk(lambda: app.state.platform, operation_context, sso.leave)
     sso_pages = SsoPages(desk, sso, secret=server.secrets.derive("sign-in transaction").hex())
     routes = [
+        Route(
+            "/graphql", Endpoint(api_schema(), bearer_context, uploads=True)
+        ),  # first: routes are tried in this order
         *surveys.routes(),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
         Route("/metrics", metrics),
         Mount("/scim", ScimEndpoint(lambda: app.state.platform)),
-        Route("/graphql", Endpoint(api_schema(), bearer_context, uploads=True)),
         *OAuthPages(lambda: app.state.authorization).routes(),
         *staff_routes(desk),
         *sso_pages.routes(),
@@ -114,18 +120,26 @@ async def bearer_context(request: Request) -> Context:
     Raises:
         Unauthenticated: no token, or one that is not valid.
     """
-    platform: Platform = request.app.state.platform
-    async with control_session(platform.engines) as session:
-        actor = await identify(
-            session,
-            request.headers.get("authorization"),
-            clock=platform.clock,
-            programs=request.app.state.authorization.programs,
-        )
-        actor = await looking(session, actor, request.headers.get(HEADER), clock=platform.clock)
-        group = await resolve_group(session, actor.group_id)
-    request_id = getattr(request.state, "request_id", "")
-    return operation_context(platform, actor, group, language=_language(request, actor), request_id=request_id)
+    state = request.app.state
+    platform: Platform = state.platform
+    authorization, look = request.headers.get("authorization"), request.headers.get(HEADER)
+    actor = remembered(authorization, clock=platform.clock) if look is None else None
+    if actor is None:
+        async with control_session(platform.engines) as session:
+            programs = state.authorization.programs
+            actor = await identify(session, authorization, clock=platform.clock, programs=programs)
+            actor = await looking(session, actor, look, clock=platform.clock)
+    group = await state.remembered.group(actor.group_id)
+    context = operation_context(
+        platform, actor, group, language=_language(request, actor), request_id=getattr(request.state, "request_id", "")
+    )
+
+    async def list_stores() -> Stores:
+        stores: Stores = state.callers.stores(actor, await state.remembered.stores(group))
+        return stores
+
+    context.list_stores = list_stores
+    return context
 
 
 def _language(request: Request, actor: Actor) -> str:
@@ -188,8 +202,12 @@ async def metrics(request: Request) -> Response:
 
 def serve(server: Server, settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT."""
+    app = build_app(server, settings)
+    # What is here now stays: the schema alone is some hundred thousand objects that no collection need look at again.
+    gc.collect()
+    gc.freeze()
     uvicorn.run(
-        build_app(server, settings),
+        app,
         host=settings.host,
         port=settings.port,
         log_level=settings.log_level.lower(),

@@ -6,6 +6,7 @@ messages of the database. Traces are recorded only when a collector is set; ids 
 one request can be found. Metrics are Prometheus', in a registry of our own.
 """
 
+import json
 import logging
 import re
 import secrets
@@ -13,16 +14,19 @@ import sys
 import time
 from collections.abc import Iterable, Mapping, MutableMapping
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, TextIO
 from uuid import UUID
 
 import structlog
 from opentelemetry import propagate, trace
+from opentelemetry.context import attach, detach
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
-from opentelemetry.trace import SpanKind, Status, StatusCode
+from opentelemetry.trace import Span, SpanContext, SpanKind, Status, StatusCode
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
@@ -138,6 +142,7 @@ def configure_logs(level: str = "INFO", *, stream: TextIO | None = None, pretty:
     target = stream if stream is not None else sys.stderr
     if pretty is None:
         pretty = target.isatty()
+    _ACCESS.stream = None if pretty else target
     before: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -180,6 +185,39 @@ def configure_logs(level: str = "INFO", *, stream: TextIO | None = None, pretty:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
+
+
+class _AccessLog:
+    """The line of every request that went well, in the form in which `configure_logs` has every line.
+
+    It is the one line that is written thousands of times a second, and all its values are words and numbers of ours: so it is put
+    together here, without the chain of processors, and there is nothing to take out of it.
+    """
+
+    def __init__(self) -> None:
+        self.stream: TextIO | None = None
+
+    def write(self, method: str, route: str, status: int, ms: float, request_id: str, span: SpanContext) -> None:
+        if not _ACCESS_LOGGER.isEnabledFor(logging.INFO):
+            return
+        if self.stream is None:
+            logger(_ACCESS_LOGGER.name).info("request", method=method, route=route, status=status, ms=ms)
+            return
+        traced = f'"trace_id": "{span.trace_id:032x}", "span_id": "{span.span_id:016x}", ' if span.is_valid else ""
+        now = datetime.now(UTC).isoformat(timespec="microseconds")[:-6]
+        self.stream.write(
+            f'{{"method": "{method}", "route": {_quoted(route)}, "status": {status}, "ms": {ms}, "event": "request", '
+            f'"request_id": "{request_id}", "level": "info", "logger": "{_ACCESS_LOGGER.name}", {traced}"timestamp": "{now}Z"}}\n'
+        )
+
+
+_ACCESS_LOGGER = logging.getLogger("forecourt.access")
+_ACCESS: Final = _AccessLog()
+
+
+@lru_cache(maxsize=500)
+def _quoted(route: str) -> str:
+    return json.dumps(route)
 
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:
@@ -319,60 +357,84 @@ class Telemetry:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        request_id = _request_id(headers.get("x-request-id", ""))
+        given, carrier = "", {}
+        for name, value in scope["headers"]:  # names come in lower case
+            if name == b"x-request-id":
+                given = value.decode("latin-1")
+            elif name in _TRACE_HEADERS:
+                carrier[name.decode()] = value.decode("latin-1")
+        request_id = _request_id(given)
         scope.setdefault("state", {})["request_id"] = request_id
+        shown = (b"x-request-id", request_id.encode())
         method = _method(scope)
         status = 0
 
         async def sending(message: Message) -> None:
             nonlocal status
-            if message["type"] in ("http.response.start", "websocket.http.response.start"):
+            kind = message["type"]
+            if kind in ("http.response.start", "websocket.http.response.start"):
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
-            elif message["type"] == "websocket.accept":
+                message["headers"] = [*message.get("headers", ()), shown]
+            elif kind == "websocket.accept":
                 status = 101
-                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
+                message["headers"] = [*message.get("headers", ()), shown]
             await send(message)
 
         started = time.perf_counter()
-        context = propagate.extract(headers)
-        with (
-            bound(request_id=request_id),
-            self._tracer.start_as_current_span(
-                method, context, SpanKind.SERVER, record_exception=False, set_status_on_exception=False
-            ) as span,
-            HTTP_RUNNING.track_inprogress(),
-        ):
-            failure: str | None = None
-            try:
-                await self.app(scope, receive, sending)
-            except BaseException as error:
-                failure = type(error).__qualname__
-                # Cancelled: the client went away (499, as nginx counts it).
-                status = status or (500 if isinstance(error, Exception) else 499)
-                raise
-            finally:
-                route = _route(scope)
-                span.update_name(f"{method} {route}")
-                span.set_attributes({"http.request.method": method, "http.route": route})
-                span.set_attribute("http.response.status_code", status)
-                if status >= 500:
-                    span.set_attribute("error.type", failure or str(status))
-                    span.set_status(Status(StatusCode.ERROR))
-                self._count(method, route, status, failure, time.perf_counter() - started)
+        span = self._tracer.start_span(method, propagate.extract(carrier) if carrier else None, SpanKind.SERVER)
+        token = attach(trace.set_span_in_context(span))
+        bound_before = structlog.contextvars.bind_contextvars(request_id=request_id)
+        HTTP_RUNNING.inc()
+        failure: str | None = None
+        try:
+            await self.app(scope, receive, sending)
+        except BaseException as error:
+            failure = type(error).__qualname__
+            # Cancelled: the client went away (499, as nginx counts it).
+            status = status or (500 if isinstance(error, Exception) else 499)
+            raise
+        finally:
+            HTTP_RUNNING.dec()
+            route = _route(scope)
+            if span.is_recording():
+                _describe(span, method, route, status, failure)
+            self._count(method, route, status, failure, time.perf_counter() - started, request_id, span)
+            structlog.contextvars.reset_contextvars(**bound_before)
+            detach(token)
+            span.end()
 
-    def _count(self, method: str, route: str, status: int, failure: str | None, seconds: float) -> None:
-        HTTP_REQUESTS.labels(method, route, str(status)).inc()
+    def _count(
+        self, method: str, route: str, status: int, failure: str | None, seconds: float, request_id: str, span: Span
+    ) -> None:
+        _requests(method, route, str(status)).inc()
         if method != "WEBSOCKET":  # they live for hours and say nothing about speed
-            HTTP_SECONDS.labels(route).observe(seconds)
+            _request_seconds(route).observe(seconds)
         if route in self._quiet and status < 500:
+            return
+        if failure is None and status < 500:
+            _ACCESS.write(method, route, status, round(seconds * 1000, 2), request_id, span.get_span_context())
             return
         fields: MutableMapping[str, Any] = {"method": method, "route": route, "status": status}
         if failure is not None:
             fields["error"] = failure
         write = self._log.error if status >= 500 else self._log.info
         write("request", **fields, ms=round(seconds * 1000, 2))
+
+
+#: Names of headers that carry a trace from elsewhere (W3C Trace Context, Baggage).
+_TRACE_HEADERS: Final = frozenset({b"baggage", b"traceparent", b"tracestate"})
+
+#: The same few labels at every request; looking a child up costs more than counting.
+_requests = lru_cache(maxsize=2_000)(HTTP_REQUESTS.labels)
+_request_seconds = lru_cache(maxsize=500)(HTTP_SECONDS.labels)
+
+
+def _describe(span: Span, method: str, route: str, status: int, failure: str | None) -> None:
+    span.update_name(f"{method} {route}")
+    span.set_attributes({"http.request.method": method, "http.route": route, "http.response.status_code": status})
+    if status >= 500:
+        span.set_attribute("error.type", failure or str(status))
+        span.set_status(Status(StatusCode.ERROR))
 
 
 def _request_id(given: str) -> str:

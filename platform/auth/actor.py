@@ -149,6 +149,14 @@ class Actor:
         seen = any(self.memberships_at(store_id)) or self._sees_group()
         return seen and (self.viewing is None or self.viewing.viewer.sees_store(store_id))
 
+    def seen_stores(self) -> frozenset[UUID] | None:
+        """The stores that exist for this actor (`sees_store`); None: all of the group's."""
+        seen = None if self._sees_group() else self.store_ids()
+        if self.viewing is None:
+            return seen
+        real = self.viewing.viewer.seen_stores()
+        return seen if real is None else real if seen is None else seen & real
+
     def sees_every_store(self) -> bool:
         """Do all stores of the group exist for this actor: the product itself, HQ, or a program of the whole group?"""
         return self._sees_group() and (self.viewing is None or self.viewing.viewer.sees_every_store())

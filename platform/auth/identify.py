@@ -130,6 +130,13 @@ async def identify(
     return actor
 
 
+def remembered(authorization: str | None, *, clock: Clock = SYSTEM_CLOCK, cache: ActorCache = ACTORS) -> Actor | None:
+    """`identify` for a token that was verified within `TTL`; None for every other."""
+    if authorization is None or not authorization.startswith("Bearer "):
+        return None
+    return cache.get(token_hash(authorization[7:]), clock.now())
+
+
 async def identify_session(
     session: AsyncSession, cookie: str, *, clock: Clock = SYSTEM_CLOCK
 ) -> tuple[Actor, VerifiedSession]:

@@ -150,7 +150,7 @@ def _lines(lines: Iterable[BenchmarkStore], stores: dict[Any, StoreInfo]) -> lis
 
 
 async def _stores(context: Context) -> dict[Any, StoreInfo]:
-    return {store.id: store for store in await context.stores()}
+    return (await context.stores()).by_id
 
 
 @strawberry.type

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -22,32 +22,10 @@ from ..tenancy.reader.compile_sql import Run, Variant
 from ..tenancy.reader.entity import Entities, Viewer
 from ..tenancy.reader.run import Reader, Session
 from . import ids
+from .stores import StoreInfo, Stores
 
 #: Parts of stores that one document reads side by side.
 SIDE_BY_SIDE = 8
-
-
-class StoreInfo(Protocol):
-    """What the group's control rows say of a store (`tenancy.session.ResolvedStore` is one)."""
-
-    @property
-    def id(self) -> UUID: ...
-    @property
-    def code(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def brand(self) -> str: ...
-    @property
-    def region(self) -> str | None: ...
-    @property
-    def grade(self) -> str | None: ...
-    @property
-    def city_tier(self) -> int | None: ...
-    @property
-    def time_zone(self) -> str: ...
-    @property
-    def state(self) -> str: ...
 
 
 class GroupInfo(Protocol):
@@ -67,12 +45,13 @@ class GroupInfo(Protocol):
 
 @dataclass
 class Context:
-    """One operation. `list_stores` gives the group's stores; only those the actor sees are ever used."""
+    """One operation. `list_stores` gives the group's stores; only those the actor sees are ever used. Who remembers what an
+    actor sees gives it ready-made (`Stores`)."""
 
     actor: Actor
     group: GroupInfo
     entities: Entities
-    list_stores: Callable[[], Awaitable[Sequence[StoreInfo]]]
+    list_stores: Callable[[], Awaitable[Sequence[StoreInfo] | Stores]]
     open_store: Callable[[Any], AbstractAsyncContextManager[Session]]
     clock: Clock = SYSTEM_CLOCK
     request_id: str = ""
@@ -82,14 +61,20 @@ class Context:
     #: reads compiled statements of a store in one round trip; None: every query runs in graphql-core
     read_compiled: Callable[[Any, Variant, Run], Awaitable[list[list[Row]]]] | None = None
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SIDE_BY_SIDE))
-    _stores: "asyncio.Task[Sequence[StoreInfo]] | None" = None
+    _loading: "asyncio.Task[Stores] | None" = None
+    _stores: Stores | None = None
 
-    async def stores(self) -> list[StoreInfo]:
+    async def stores(self) -> Stores:
         """The stores that exist for the actor, by code."""
         if self._stores is None:
-            self._stores = asyncio.ensure_future(_awaited(self.list_stores))
-        found = await asyncio.shield(self._stores)
-        return sorted((store for store in found if self.actor.sees_store(store.id)), key=lambda store: store.code)
+            if self._loading is None:
+                self._loading = asyncio.ensure_future(self._load())
+            self._stores = await asyncio.shield(self._loading)
+        return self._stores
+
+    async def _load(self) -> Stores:
+        found = await self.list_stores()
+        return found if isinstance(found, Stores) else Stores(self.actor, found)
 
     async def store(self, id_: UUID) -> StoreInfo:
         """A store by its id.
@@ -97,10 +82,10 @@ class Context:
         Raises:
             NotFound: it does not exist for the actor.
         """
-        for store in await self.stores():
-            if store.id == id_:
-                return store
-        raise NotFound("no such store")
+        found = (await self.stores()).by_id.get(id_)
+        if found is None:
+            raise NotFound("no such store")
+        return found
 
     async def resolve(self, text: str, *types: str) -> tuple[StoreInfo, UUID]:
         """The store and row of a global id of one of these types.
@@ -134,7 +119,9 @@ class Context:
 
     def viewer(self, store: StoreInfo) -> Viewer:
         """The actor as the reader of a store sees them."""
-        return viewer_of(self.actor, store.id, self.today(store), _permissions(self.entities))
+        day = self.today(store)
+        make = partial(viewer_of, self.actor, store.id, day, _permissions(self.entities))
+        return make() if self._stores is None else self._stores.viewer(store, day, make)
 
     @asynccontextmanager
     async def reader(self, store: StoreInfo) -> AsyncIterator[Reader]:
@@ -172,5 +159,4 @@ def _permissions(entities: Entities) -> frozenset[str]:
     return frozenset(grants | {item.permission for entity in entities for item in entity.fields if item.permission})
 
 
-async def _awaited(call: Callable[[], Awaitable[Sequence[StoreInfo]]]) -> Sequence[StoreInfo]:
-    return await call()
+__all__ = ["SIDE_BY_SIDE", "Context", "GroupInfo", "StoreInfo", "Stores"]

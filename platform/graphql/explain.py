@@ -145,7 +145,7 @@ async def _explain(context: Context, given: ExplainAccessInput) -> AccessExplana
         found = replace(found, allowed=False, reasons=("DISABLED",))
     elif row is not None and found.allowed and store is not None and type_ in context.entities:
         found = await _of_row(context, subject, store, type_, row, found)
-    return _shown(context, found, {item.id: item.code for item in await context.stores()})
+    return _shown(context, found, {item.id: item.code for item in (await context.stores()).ordered})
 
 
 async def _place(context: Context, given: ExplainAccessInput) -> tuple[StoreInfo | None, UUID | None, str]:

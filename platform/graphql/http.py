@@ -5,7 +5,9 @@ operation, after the body was read, so nobody holds a context while they send sl
 """
 
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,8 +20,9 @@ from starlette.types import Receive, Scope, Send
 
 from ..errors import ForecourtError, Throttled
 from .context import Context
+from .encode import encoded
 from .errors import CATALOGUE, code_of
-from .schema import ApiSchema, run
+from .schema import ApiSchema, run_encoded
 
 JSON_TYPE = "application/json"
 RESPONSE_TYPE = "application/graphql-response+json"
@@ -86,11 +89,11 @@ class Endpoint:
                 headers["www-authenticate"] = _challenge(request)
             language = request.headers.get("accept-language", "")
             return _failed(_STATUS.get(code, 400), code, CATALOGUE[code].in_language(language), headers)
-        answer = await run(
+        answer, ran = await run_encoded(
             self.schema, context, operation.query, operation.variables, operation.name, writes=operation.writes
         )
-        status = 400 if media == RESPONSE_TYPE and "data" not in answer else 200
-        return Response(_encoded(answer), status, media_type=media, headers={"vary": "accept"})
+        status = 400 if media == RESPONSE_TYPE and not ran else 200
+        return Response(answer, status, media_type=media, headers={"vary": "accept"})
 
     async def _operation(self, request: Request) -> Operation:
         allowed = "GET, POST" if self.get else "POST"
@@ -185,7 +188,14 @@ def _checked(query: Any, variables: Any, name: Any, extensions: Any) -> Operatio
     return Operation(query, variables or {}, name)
 
 
+#: orjson makes floats of whole numbers beyond 64 bits.
+_LONG_NUMBER = re.compile(rb"[0-9]{16}")
+
+
 def _json(text: bytes) -> Any:
+    if not _LONG_NUMBER.search(text):
+        with suppress(orjson.JSONDecodeError):  # it refuses half surrogate pairs and 1e400, which JSON allows
+            return orjson.loads(text)
     try:
         return json.loads(text.decode(), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
@@ -222,11 +232,4 @@ def _inside(holder: Any, key: str) -> Any:
 
 def _failed(status: int, code: str, message: str, headers: Mapping[str, str]) -> Response:
     body = {"errors": [{"message": message, "extensions": {"code": code}}]}
-    return Response(_encoded(body), status, media_type=JSON_TYPE, headers=dict(headers))
-
-
-def _encoded(answer: Any) -> bytes:
-    try:
-        return orjson.dumps(answer)
-    except TypeError:  # a whole number beyond 64 bits in a JSON value, half a surrogate pair that a document brought
-        return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+    return Response(encoded(body), status, media_type=JSON_TYPE, headers=dict(headers))

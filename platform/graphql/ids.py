@@ -1,5 +1,8 @@
 """Global ids: type, store and row in one opaque text.
 
+The form is `<type and store>.<row>`: what an answer's rows share comes first, so that writing a row's id is one concatenation
+with what PostgreSQL sends.
+
 Reading an id never proves anything: whoever uses one checks its store against the actor's stores, and the row rules of the
 store decide about the row. Malformed, foreign and unknown ids end in the same answer.
 """
@@ -7,6 +10,7 @@ store decide about the row. Malformed, foreign and unknown ids end in the same a
 import base64
 import binascii
 from dataclasses import dataclass
+from functools import lru_cache
 from uuid import UUID
 
 STORE = "Store"
@@ -25,7 +29,13 @@ class GlobalId:
     row: UUID
 
     def __str__(self) -> str:
-        return base64.urlsafe_b64encode(self.store.bytes + self.row.bytes + self.type.encode()).decode().rstrip("=")
+        return f"{prefix(self.type, self.store)}{self.row}"
+
+
+@lru_cache(maxsize=20_000)
+def prefix(type_: str, store: UUID) -> str:
+    """What the ids of all rows of a type and store begin with; the row's UUID follows."""
+    return base64.urlsafe_b64encode(store.bytes + type_.encode()).decode().rstrip("=") + "."
 
 
 def store_id(store: UUID) -> str:
@@ -37,9 +47,10 @@ def parse(text: str) -> GlobalId | None:
     """What an id names, or None when it is malformed. Only the one spelling that `str()` makes is read."""
     if len(text) > _LONGEST:
         return None
+    head, _, row = text.partition(".")
     try:
-        packed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        found = GlobalId(packed[32:].decode("ascii"), UUID(bytes=packed[:16]), UUID(bytes=packed[16:32]))
+        packed = base64.urlsafe_b64decode(head + "=" * (-len(head) % 4))
+        found = GlobalId(packed[16:].decode("ascii"), UUID(bytes=packed[:16]), UUID(row))
     except (ValueError, binascii.Error):
         return None
     return found if found.type and str(found) == text else None

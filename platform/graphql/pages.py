@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import Invalid
-from ..tenancy.reader.shape import DEFAULT_PAGE, MAX_PAGE
+from ..tenancy.reader.shape import DEFAULT_PAGE
 from .context import StoreInfo
 
 _STORES = "store"
+#: Each store of a page may be a part of its own, with a round trip of its own.
+MOST_STORES = 100
 
 
 @dataclass
@@ -85,8 +87,8 @@ def page_of_stores(
     size = last if last is not None else DEFAULT_PAGE if first is None else first
     if first is not None and last is not None:
         raise Invalid("first and last exclude one another", path=("last",))
-    if not 0 <= size <= MAX_PAGE:
-        raise Invalid(f"a page has 0 to {MAX_PAGE} rows", path=("first",), limit=MAX_PAGE)
+    if not 0 <= size <= MOST_STORES:
+        raise Invalid(f"a page has 0 to {MOST_STORES} rows", path=("first",), limit=MOST_STORES)
     low, high = (None if text is None else key_behind(_STORES, text) for text in (after, before))
     inside = [s for s in stores if (low is None or s.code > low) and (high is None or s.code < high)]
     kept = inside[max(len(inside) - size, 0) :] if last is not None else inside[:size]

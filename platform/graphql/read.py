@@ -63,7 +63,7 @@ async def rows_by_id(
 
     The rows of one store are read together; a store that cannot answer fails only its own ids.
     """
-    stores = {store.id: store for store in await context.stores()}
+    stores = (await context.stores()).by_id
     wanted = [ids.parse(text) for text in texts]
     per_store: dict[UUID, list[ids.GlobalId]] = {}
     for found in wanted:

@@ -12,9 +12,9 @@ from ..errors import Invalid, NotFound
 from . import ids
 from .context import Context
 from .inputs import argument, listing, maybe
-from .pages import StoreEdge, page_of_stores
+from .pages import MOST_STORES, StoreEdge, page_of_stores
 from .read import rows_by_id, store_part
-from .types import PAGE_ARGUMENTS, NodeInterface, StorePart, Types, made_connection, with_arguments
+from .types import NodeInterface, StorePart, Types, made_connection, page_arguments, with_arguments
 
 _MOST_IDS = 100
 
@@ -115,11 +115,10 @@ def _stores_resolver(connection: type) -> Callable[..., Any]:
         last: int | None = None,
         before: str | None = None,
     ) -> Any:
-        return page_of_stores(await context_of(info).stores(), first, after, last, before)
+        return page_of_stores((await context_of(info).stores()).ordered, first, after, last, before)
 
-    texts = {name: text for name, (_, text) in PAGE_ARGUMENTS.items()}
     annotations: dict[str, Any] = {
-        name: argument(maybe(kind), texts[name]) for name, (kind, _) in PAGE_ARGUMENTS.items()
+        name: argument(maybe(kind), text) for name, (kind, text) in page_arguments(MOST_STORES).items()
     }
     stores.__annotations__ = {"root": Any, "info": strawberry.Info, **annotations, "return": connection}
     return stores
@@ -177,12 +176,12 @@ class ViewerFields:
     @strawberry.field(description="Roles, and where they are held 任职角色.")  # type: ignore[untyped-decorator]
     async def memberships(self, info: strawberry.Info) -> list[MembershipType]:
         context = context_of(info)
-        codes = {store.id: store.code for store in await context.stores()}
+        stores = (await context.stores()).by_id
         return [
             MembershipType(
                 id=strawberry.ID(context.id_of_group("AccountMembership", item.id)) if item.id else None,
                 role=item.role,
-                store_code=codes.get(item.store_id) if item.store_id else None,
+                store_code=stores[item.store_id].code if item.store_id in stores else None,
                 region=item.region,
                 delegated_by=item.delegator if item.delegated_by else None,
                 valid_to=item.valid_to,
@@ -197,11 +196,11 @@ class ViewerFields:
         if look is None:
             return None
         [role] = context.actor.memberships
-        codes = {store.id: store.code for store in await context.stores()}
+        stores = (await context.stores()).by_id
         return ViewingType(
             id=strawberry.ID(str(look.id)),
             role=role.role,
-            store_code=codes.get(role.store_id) if role.store_id else None,
+            store_code=stores[role.store_id].code if role.store_id in stores else None,
             region=role.region,
             until=look.until,
         )
@@ -236,10 +235,10 @@ def made_query(store: type, group: type, viewer_type: type, parts: Sequence[type
         if id is not None:
             found = (await context.resolve(id, ids.STORE))[0]
         else:
-            matching = [item for item in await context.stores() if item.code == code]
-            if not matching:
+            named = (await context.stores()).by_code.get(code)
+            if named is None:
                 raise NotFound("no such store")
-            found = matching[0]
+            found = named
         return await store_part(context, info._raw_info, found, info._raw_info.field_nodes)
 
     async def node(root: Any, info: Any, id: Any) -> Any:  # noqa: A002

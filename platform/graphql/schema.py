@@ -12,6 +12,7 @@ from strawberry.types.graphql import OperationType
 from ..tenancy.reader.entity import Entities
 from .compiled.execute import Engine
 from .context import Context
+from .encode import encoded, plain
 from .errors import Saying, formatted
 from .limits import MOST_TOKENS, Limits
 from .mutation import Mutation, Mutations
@@ -78,7 +79,38 @@ async def run(
     if context.read_compiled is not None:
         found = await schema.compiled.answer(context, query, variables or {}, operation)
         if found is not None:
-            return found
+            return plain(found)
+    return await _run_core(schema, context, query, variables, operation, writes=writes)
+
+
+async def run_encoded(
+    schema: ApiSchema,
+    context: Context,
+    query: str,
+    variables: Mapping[str, Any],
+    operation: str | None,
+    *,
+    writes: bool,
+) -> tuple[bytes, bool]:
+    """`run`, with the answer as JSON, and whether anything ran: an answer without `data` is a request error."""
+    found = None
+    if context.read_compiled is not None:
+        found = await schema.compiled.answer(context, query, variables, operation)
+    if found is None:
+        found = await _run_core(schema, context, query, variables, operation, writes=writes)
+    return encoded(found), "data" in found
+
+
+async def _run_core(
+    schema: ApiSchema,
+    context: Context,
+    query: str,
+    variables: Mapping[str, Any] | None,
+    operation: str | None,
+    *,
+    writes: bool,
+) -> dict[str, Any]:
+    """The operation in graphql-core."""
     says = {"language": context.language, "request_id": context.request_id}
     refusal = _several(query, operation)
     if refusal is not None:

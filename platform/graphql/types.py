@@ -78,15 +78,17 @@ class PageInfo:
         return root.edges[-1].cursor if root.edges else None
 
 
-PAGE_ARGUMENTS: Mapping[str, tuple[Any, str]] = {
-    "first": (
-        int,
-        f"This many rows from the front, 0 to {MAX_PAGE}; {DEFAULT_PAGE} when neither first nor last is given.",
-    ),
-    "after": (str, "Only rows behind this cursor."),
-    "last": (int, f"This many rows from the back, 0 to {MAX_PAGE}; not together with first."),
-    "before": (str, "Only rows before this cursor."),
-}
+def page_arguments(most: int = MAX_PAGE) -> Mapping[str, tuple[Any, str]]:
+    """The arguments of a list whose pages have up to so many rows."""
+    return {
+        "first": (
+            int,
+            f"This many rows from the front, 0 to {most}; {DEFAULT_PAGE} when neither first nor last is given.",
+        ),
+        "after": (str, "Only rows behind this cursor."),
+        "last": (int, f"This many rows from the back, 0 to {most}; not together with first."),
+        "before": (str, "Only rows before this cursor."),
+    }
 
 
 def with_arguments(
@@ -163,7 +165,7 @@ class Types:
         return {
             "where": (where, "Only rows that match."),
             "orderBy": (listing(order), "In this order; by age when nothing is given."),
-            **PAGE_ARGUMENTS,
+            **page_arguments(),
         }
 
     def store_lists(self) -> dict[str, Any]:

@@ -58,6 +58,8 @@ class Engines:
         found = self._lanes.get(login)
         if found is None:
             parameters = {**self.server.parameters(login), **self._arguments()}
+            if "options" in parameters:  # a plan is made once, not five times for as many values and then once more
+                parameters["options"] += " -c plan_cache_mode=force_generic_plan"
             found = self._lanes[login] = Lanes(parameters, self.settings.pool_size, POOL_TIMEOUT)
         self._lanes.move_to_end(login)
         return found
@@ -69,6 +71,11 @@ class Engines:
             Misconfigured: this process was not given the owner's password, as API and workers never are.
         """
         return self._engine(OWNER)
+
+    @property
+    def crowded(self) -> bool:
+        """More pools are open than should be, so `trim` has something to do."""
+        return len(self._lanes) > self._max_logins // 2 or len(self._engines) > self._max_logins
 
     async def trim(self) -> None:
         """Close the pools that were not used for longest, while too many are open. Pools in use stay."""

@@ -1,7 +1,10 @@
-"""Connections for reads in one round trip: autocommit, in pipeline mode, as a group's reader login.
+"""Reads in one round trip: a group's reader login over a few connections, shared out among its stores' requests.
 
 Everything sent before one Sync is one implicit transaction: the role that its first statement takes ends with it, also
 after an error, and the login's defaults (repeatable read, read only) give all its statements one snapshot.
+
+Statements stay prepared by store and text, on the connection (`lane`) that sent them. So every store has a home, the lane
+that has its statements: whoever asks waits there a moment before another lane will do, which then is the store's home.
 """
 
 import asyncio
@@ -11,59 +14,50 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import psycopg
-from psycopg.pq import TransactionStatus
-from psycopg.raw_cursor import AsyncRawCursor
-from psycopg.types.string import TextLoader
+from .lane import Lane, Results, Row, Statement
 
-from .raw import send
-
-Row = tuple[Any, ...]
-
-#: Values of these types come as the text PostgreSQL writes: most of them leave as text again.
-_AS_TEXT = ("uuid", "date", "timestamptz", "numeric", "json", "jsonb")
-
-#: Statements that one connection keeps prepared, the least recently used goes first. A plan of a heavy statement takes
-#: 50 to 100 kB in its backend, so a connection stays below about 20 MB.
-PREPARED = 200
 #: Seconds after which a connection is replaced, so that a changed role setting reaches every one.
 RECYCLE = 1800.0
-
-_TAKE_ROLE = "select pg_catalog.set_config('role', $1, true)"
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """One statement with `$1` …, its schema written out, and the values of its parameters."""
-
-    text: str
-    values: Sequence[Any] = ()
+#: Seconds after which somebody who waits for their store's home takes any lane. Longer than most answers take, so that a
+#: busy process does not prepare every statement on every connection; short enough that a slow one holds up nobody for long.
+PATIENCE = 0.02
 
 
-@dataclass(slots=True)
-class _Lane:
-    connection: "psycopg.AsyncConnection[Any]"
-    since: float
-    #: role whose statements it prepared last
-    role: str = ""
+@dataclass(eq=False, slots=True)
+class _Turn:
+    """Somebody who waits for a lane."""
+
+    role: str
+    hurried_at: float
+    lane: "asyncio.Future[Lane | None]"
 
 
-@dataclass
+@dataclass(eq=False)
 class Lanes:
     """Up to `size` connections of one login, opened when they are needed. Belongs to one event loop."""
 
     parameters: Mapping[str, Any]
     size: int
     timeout: float
-    _idle: list[_Lane] = field(default_factory=list)
-    _waiting: "deque[asyncio.Future[None]]" = field(default_factory=deque)
-    _open: int = 0
+    _lanes: list[Lane] = field(default_factory=list)
+    #: connections that are being opened
+    _opening: int = 0
+    _homes: dict[str, Lane] = field(default_factory=dict)
+    _waiting: "deque[_Turn]" = field(default_factory=deque)
+    _looking: asyncio.TimerHandle | None = None
+    #: answers that nobody waits for any more
+    _left: "set[asyncio.Task[None]]" = field(default_factory=set)
     _closed: bool = False
+
+    @property
+    def open(self) -> int:
+        """Connections that are open or being opened."""
+        return len(self._lanes) + self._opening
 
     @property
     def busy(self) -> int:
         """Connections that answer something now."""
-        return self._open - len(self._idle)
+        return sum(lane.busy for lane in self._lanes) + self._opening
 
     async def run(self, role: str, statements: Sequence[Statement]) -> list[list[Row]]:
         """The rows of every statement, read as `role` in one round trip and one snapshot.
@@ -72,94 +66,156 @@ class Lanes:
             TimeoutError: every connection stayed busy for `timeout` seconds.
             psycopg.Error: what the server said; nothing of the role is left on the connection.
         """
-        lane = await self._take(role)
-        kept = False
+        lane = self._at_once(role) or await self._in_turn(role)
+        sent: asyncio.Future[Results] | None = None
         try:
-            found = await _pipelined(lane.connection, role, statements)
-            lane.role = role
-            kept = True
-            return found
-        except psycopg.Error:
-            kept = lane.connection.pgconn.transaction_status == TransactionStatus.IDLE
+            sent = lane.send(role, statements)
+            results = await sent
+        except asyncio.CancelledError:
+            if sent is not None:
+                self._leave(lane, sent)
             raise
-        finally:
-            await self._give_back(lane, kept=kept)
+        except BaseException:
+            self._give_back(lane)
+            raise
+        self._give_back(lane)
+        return lane.rows(results)
 
     async def aclose(self) -> None:
         """Close what is idle now, and what is busy when it comes back."""
         self._closed = True
-        while self._idle:
-            await self._discard(self._idle.pop())
+        for lane in [lane for lane in self._lanes if not lane.busy]:
+            self._drop(lane)
+        if self._left:
+            await asyncio.wait(self._left)
 
-    async def _take(self, role: str) -> _Lane:
+    # -- taking
+
+    def _at_once(self, role: str) -> Lane | None:
+        """The store's home when it is idle; for a store without one the idle lane that is home to fewest."""
+        home = self._homes.get(role)
+        if home is None:
+            idle = [lane for lane in self._lanes if not lane.busy]
+            home = min(idle, key=lambda lane: lane.homes) if idle else None
+        return None if home is None or home.busy else self._taken(home, role)
+
+    def _taken(self, lane: Lane, role: str) -> Lane | None:
+        """The lane, busy and the store's home from now on; None when it has had its time."""
+        if lane.broken or time.monotonic() - lane.since > RECYCLE:
+            self._drop(lane)
+            return None
+        lane.busy = True
+        self._settle(lane, role)
+        return lane
+
+    def _settle(self, lane: Lane, role: str) -> None:
+        before = self._homes.get(role)
+        if before is not lane:
+            if before is not None:
+                before.homes -= 1
+            lane.homes += 1
+            self._homes[role] = lane
+
+    async def _in_turn(self, role: str) -> Lane:
+        """A lane as soon as there is one: a new one while there may be more and all are busy.
+
+        Raises:
+            TimeoutError: none was free in time.
+        """
         deadline = time.monotonic() + self.timeout
         while True:
-            if self._idle:
-                lane = self._idle.pop(self._best(role))
-                if time.monotonic() - lane.since <= RECYCLE and not lane.connection.broken:
-                    return lane
-                await self._discard(lane)
-            elif self._open < self.size:
-                return await self._connect()
-            else:
-                await self._wait(deadline)
+            if self.open < self.size and self.busy == self.open:
+                return await self._connect(role)
+            turn = _Turn(role, time.monotonic() + PATIENCE, asyncio.get_running_loop().create_future())
+            self._waiting.append(turn)
+            self._look_later()
+            try:
+                async with asyncio.timeout(deadline - time.monotonic()):
+                    lane = await turn.lane
+            except BaseException:
+                if turn.lane.done() and not turn.lane.cancelled():
+                    given = turn.lane.result()
+                    if given is not None:  # it was our turn just now: somebody else's, then
+                        self._give_back(given)
+                else:
+                    turn.lane.cancel()
+                raise
+            if lane is not None:
+                return lane
+            # a lane is gone, so another may be opened
 
-    def _best(self, role: str) -> int:
-        """The idle connection that served this role last, or else the one used last of all."""
-        return next((place for place, lane in enumerate(self._idle) if lane.role == role), -1)
-
-    async def _connect(self) -> _Lane:
-        self._open += 1
+    async def _connect(self, role: str) -> Lane:
+        self._opening += 1
         try:
-            connection = await psycopg.AsyncConnection.connect(
-                **self.parameters, autocommit=True, cursor_factory=AsyncRawCursor
-            )
+            lane = await Lane.connect(self.parameters)
         except BaseException:
-            self._open -= 1
-            self._wake()
+            self._opening -= 1
+            self._wake_one()
             raise
-        connection.prepared_max = PREPARED
-        for name in _AS_TEXT:
-            connection.adapters.register_loader(name, TextLoader)
-        return _Lane(connection, time.monotonic())
+        self._opening -= 1
+        self._lanes.append(lane)
+        self._settle(lane, role)
+        return lane
 
-    async def _wait(self, deadline: float) -> None:
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
-        try:
-            async with asyncio.timeout(deadline - time.monotonic()):
-                await turn
-        except BaseException:
-            if turn.done() and not turn.cancelled():
-                self._wake()  # it was our turn just now: somebody else's, then
-            raise
+    # -- giving back
 
-    def _wake(self) -> None:
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
+    def _give_back(self, lane: Lane) -> None:
+        """Hand the lane to whoever waits for it, else to whoever has waited too long, else keep it idle."""
+        if self._closed or lane.broken:
+            self._drop(lane)
+            return
+        lane.busy = False
+        self._serve(lane)
+
+    def _serve(self, lane: Lane) -> None:
+        now = time.monotonic()
+        for turn in self._waiting:
+            if turn.lane.done():
+                continue
+            if self._homes.get(turn.role) in (lane, None) or turn.hurried_at <= now:
+                taken = self._taken(lane, turn.role)
+                turn.lane.set_result(taken)
+                break
+        while self._waiting and self._waiting[0].lane.done():
+            self._waiting.popleft()
+
+    def _look_later(self) -> None:
+        if self._looking is None:
+            self._looking = asyncio.get_running_loop().call_later(PATIENCE, self._look)
+
+    def _look(self) -> None:
+        """Idle lanes for those who lost patience."""
+        self._looking = None
+        for lane in [lane for lane in self._lanes if not lane.busy]:
+            self._serve(lane)
+        if any(not turn.lane.done() for turn in self._waiting):
+            self._look_later()
+
+    def _leave(self, lane: Lane, sent: "asyncio.Future[Results]") -> None:
+        """Nobody waits for this answer any more: the statement is stopped, and the lane comes back when it has ended."""
+
+        async def ended() -> None:
+            await lane.cancel()
+            await asyncio.wait((sent,))
+            self._give_back(lane)
+
+        task = asyncio.ensure_future(ended())
+        self._left.add(task)
+        task.add_done_callback(self._left.discard)
+
+    def _drop(self, lane: Lane) -> None:
+        lane.close()
+        self._lanes.remove(lane)
+        for role in [role for role, home in self._homes.items() if home is lane]:
+            del self._homes[role]
+        self._wake_one()
+
+    def _wake_one(self) -> None:
+        """There is room for a new lane."""
+        for turn in self._waiting:
+            if not turn.lane.done():
+                turn.lane.set_result(None)
                 return
 
-    async def _give_back(self, lane: _Lane, *, kept: bool) -> None:
-        if kept and not self._closed and not lane.connection.closed:
-            self._idle.append(lane)
-            self._wake()
-        else:
-            await self._discard(lane)
 
-    async def _discard(self, lane: _Lane) -> None:
-        self._open -= 1
-        self._wake()
-        await lane.connection.close()
-
-
-async def _pipelined(
-    connection: "psycopg.AsyncConnection[Any]", role: str, statements: Sequence[Statement]
-) -> list[list[Row]]:
-    cursors = []
-    async with connection.pipeline():
-        await connection.cursor().execute(_TAKE_ROLE, (role,))
-        for statement in statements:
-            cursors.append(await send(connection, statement.text, statement.values))
-    return [await cursor.fetchall() for cursor in cursors]
+__all__ = ["Lanes", "Row", "Statement"]

@@ -126,7 +126,8 @@ async def store_pipeline(engines: Engines, store: ResolvedStore, statements: Seq
             raise
         raise translated from error
     finally:
-        await engines.trim()
+        if engines.crowded:
+            await engines.trim()
 
 
 def _require_readable(store: ResolvedStore) -> None:

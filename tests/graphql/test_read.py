@@ -188,7 +188,7 @@ def test_ids_of_other_stores_are_not_found_whatever_is_asked(api: Api) -> None:
 @pytest.mark.parametrize(
     "ask",
     [
-        "customers(first: 101) { totalCount edges { cursor } }",
+        "customers(first: 1001) { totalCount edges { cursor } }",
         "customers(first: 1, last: 1) { edges { cursor } }",
         'customers(after: "x") { edges { cursor } }',
         "employees { edges { node { positions(first: -1) { totalCount edges { cursor } } } } }",

@@ -12,6 +12,7 @@ import pytest
 
 from forecourt.errors import NotFound, Unavailable
 from forecourt.settings import Settings
+from forecourt.tenancy import lane as lane_module
 from forecourt.tenancy.engines import Engines
 from forecourt.tenancy.lanes import Lanes, Statement
 from forecourt.tenancy.names import group_reader
@@ -46,7 +47,7 @@ async def test_the_role_ends_with_the_round_trip_also_after_an_error(world: Worl
         with pytest.raises(psycopg.errors.DivisionByZero):
             await lanes.run(store.schema, [Statement("select 1 / $1::int", (0,)), WHO])
         assert await _outside(lanes) == plain
-    assert lanes._open == 1  # all of it on one connection
+    assert lanes.open == 1  # all of it on one connection
     await lanes.aclose()
 
 
@@ -103,28 +104,63 @@ async def test_whoever_waits_too_long_for_a_connection_is_told_so_and_the_rest_a
         await slow
         lanes.timeout = 5
         many = await asyncio.gather(*(lanes.run(world.stores["a1"].schema, [WHO]) for _ in range(20)))
-        assert len(many) == 20 and lanes._open == 1
+        assert len(many) == 20 and lanes.open == 1
         await lanes.aclose()
 
 
-async def test_a_request_that_is_given_up_leaves_no_connection_behind(world: World, engines: Engines) -> None:
+async def test_a_request_that_is_given_up_ends_its_statement_and_gives_its_connection_back(
+    world: World, engines: Engines
+) -> None:
     lanes = single(engines, world)
     schema = world.stores["a1"].schema
     for _ in range(3):
-        running = asyncio.ensure_future(lanes.run(schema, [Statement("select pg_sleep(5)")]))
+        running = asyncio.ensure_future(lanes.run(schema, [Statement("select pg_sleep(30)")]))
         await asyncio.sleep(0.1)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
-    assert lanes.busy == 0
-    assert (await lanes.run(schema, [WHO]))[0][0][0] == schema
+        async with asyncio.timeout(4):  # the next in turn is served as soon as the server has stopped
+            assert (await lanes.run(schema, [WHO]))[0][0][0] == schema
+    assert lanes.busy == 0 and lanes.open == 1
+    await lanes.aclose()
+
+
+async def test_a_connection_that_the_server_ended_is_replaced(world: World, engines: Engines) -> None:
+    lanes = single(engines, world)
+    schema = world.stores["a1"].schema
+    ((pid,),) = (await lanes.run(schema, [Statement("select pg_backend_pid()")]))[0]
+    running = asyncio.ensure_future(lanes.run(schema, [Statement("select pg_sleep(30)")]))
+    await asyncio.sleep(0.1)
+    with psycopg.connect(world.server.administrator or "", autocommit=True) as other:
+        other.execute("select pg_terminate_backend(%s)", (pid,))
+    with pytest.raises(psycopg.OperationalError):
+        await running
+    ((next_,),) = (await lanes.run(schema, [Statement("select pg_backend_pid()")]))[0]
+    assert next_ != pid and lanes.open == 1
+    await lanes.aclose()
+
+
+async def test_a_store_keeps_the_connection_that_has_its_statements(world: World, engines: Engines) -> None:
+    lanes = Lanes(single(engines, world).parameters, 2, 5)
+    who = [Statement("select pg_backend_pid(), current_user::text")]
+    one, two = (world.stores[code].schema for code in ("a1", "a2"))
+    await asyncio.gather(lanes.run(one, who), lanes.run(two, who))
+    seen = {role: {(await lanes.run(role, who))[0][0][0] for _ in range(5)} for role in (one, two)}
+    assert len(seen[one]) == len(seen[two]) == 1 and seen[one] != seen[two]
+    # a slow request holds up nobody for long: the other connection takes over, and has the store from then on
+    slow = asyncio.ensure_future(lanes.run(one, [Statement("select pg_sleep(0.5)")]))
+    await asyncio.sleep(0.05)
+    began = asyncio.get_running_loop().time()
+    assert {(await lanes.run(one, who))[0][0][0]} == seen[two]
+    assert asyncio.get_running_loop().time() - began < 0.3
+    await slow
     await lanes.aclose()
 
 
 async def test_statements_become_prepared_and_old_ones_are_let_go(
     world: World, engines: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("forecourt.tenancy.lanes.PREPARED", 3)
+    monkeypatch.setattr("forecourt.tenancy.lane.PREPARED", 3)
     lanes = single(engines, world)
     schema = world.stores["a1"].schema
     for number in range(8):
@@ -172,8 +208,12 @@ def single(engines: Engines, world: World, timeout: float = 5) -> Lanes:
 
 async def _outside(lanes: Lanes) -> list[list[tuple[object, ...]]]:
     """Who the idle connection is between two runs."""
-    cursor = await lanes._idle[0].connection.execute(WHO.text.encode())
-    return [await cursor.fetchall()]
+    lane = lanes._lanes[0]
+    monkeyed, lane_module._TAKE_ROLE = lane_module._TAKE_ROLE, "select $1::text"
+    try:
+        return lane.rows(await lane.send("", [WHO]))
+    finally:
+        lane_module._TAKE_ROLE = monkeyed
 
 
 @asynccontextmanager

@@ -4,11 +4,10 @@ The source is put together from the templates below. Of a document it contains t
 `repr`; everything else is numbers and names of this module. `forecourt explain` shows it.
 """
 
-import binascii
 import json
 import math
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -19,45 +18,17 @@ from ...tenancy.reader import cursor
 from ...tenancy.reader.compile_sql import Read, Variant
 from ...tenancy.reader.entity import Field, Kind
 from .. import ids
-from ..scalars import write_moment
 from ..select import key_of
 from .plan import STORE_VALUES, HandOver, PlanSelection, RowsPlan, StorePlan
 
 #: rows by statement, the store's id, the store → the object of the answer
 Completion = Callable[[Sequence[Sequence[tuple[Any, ...]]], UUID, Any], Any]
 
-_URL_SAFE = bytes.maketrans(b"+/", b"-_")
-
-
 # --- what the generated source calls ---------------------------------------------------------------------------------
 
 
 def _doubt(what: str = "a value outside its kind") -> Any:
     raise HandOver(what)
-
-
-def _global_id(store: bytes, row: str, type_: bytes) -> str:
-    packed = store + bytes.fromhex(row.replace("-", "")) + type_
-    return binascii.b2a_base64(packed, newline=False).translate(_URL_SAFE).rstrip(b"=").decode()
-
-
-def _moment(text: str | None) -> str | None:
-    """`write_moment` of PostgreSQL's text; the common forms, in UTC and of a year with four digits, without reading it."""
-    if text is None:
-        return None
-    if text[-3:] == "+00":
-        if len(text) == 22:
-            return f"{text[:10]}T{text[11:19]}Z"
-        if text[19] == ".":  # PostgreSQL leaves out the zeros at the end, Python writes six digits
-            return f"{text[:10]}T{text[11:-3]:0<15}Z"
-    return write_moment(_read_moment(text))
-
-
-def _read_moment(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        raise HandOver("a moment outside the calendar") from None
 
 
 def _json(text: str | None) -> Any:
@@ -68,8 +39,12 @@ def _float(number: float | None) -> float | None:
     return number if number is None or math.isfinite(number) else _doubt()
 
 
-def _cursor_moment(text: str | None) -> str | None:
-    return None if text is None else _read_moment(text).isoformat()
+def _cursor_moment(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+def _cursor_date(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
 
 
 def _cursor_decimal(text: str | None) -> str | None:
@@ -90,17 +65,21 @@ def _by_parent(rows: Iterable[tuple[Any, ...]]) -> dict[Any, list[tuple[Any, ...
 
 _NAMES = {
     "doubt": _doubt,
-    "global_id": _global_id,
-    "moment": _moment,
+    "prefix": ids.prefix,
     "json_value": _json,
     "finite": _float,
+    "cursor_date": _cursor_date,
     "cursor_moment": _cursor_moment,
     "cursor_decimal": _cursor_decimal,
     "by_parent": _by_parent,
     "NONE": (),
 }
 
-_CURSOR = {Kind.MOMENT: "cursor_moment({})", Kind.DECIMAL: "cursor_decimal({})"}
+_CURSOR = {
+    Kind.DATE: "cursor_date({})",
+    Kind.DECIMAL: "cursor_decimal({})",
+    Kind.MOMENT: "cursor_moment({})",
+}
 
 
 # --- the source ------------------------------------------------------------------------------------------------------
@@ -112,13 +91,14 @@ class _Source:
     def __init__(self, selection: PlanSelection) -> None:
         self._selection = selection
         self._names: dict[str, Any] = dict(_NAMES)
-        self._groups: dict[int, str] = {}
+        #: what stands before everything else, by what it is for
+        self._groups: dict[int | str, str] = {}
         self._lines: list[str] = []
         self._made = 0
 
     def finished(self, result: str) -> tuple[str, Completion]:
         """The source of a completion that gives `result`, and the completion."""
-        lines = ["def complete(S, store_id, store):", "  P = store_id.bytes"]
+        lines = ["def complete(S, store_id, store):"]
         lines += [f"  {line}" for line in (*self._groups.values(), *self._lines, f"return {result}")]
         text = "\n".join(lines) + "\n"
         space = dict(self._names)
@@ -150,7 +130,7 @@ class _Source:
             if name == "__typename":
                 value = repr(entity.name)
             elif name == "id":
-                value = f"global_id(P, {row}[{read.id}], {entity.name.encode()!r})"
+                value = f"{self._prefix(entity.name)} + {row}[{read.id}]"
             elif name in entity.relation_by_name:
                 value = self._relation(read, group, row)
             else:
@@ -158,14 +138,16 @@ class _Source:
             parts.append(f"{key!r}: {value}")
         return "{" + ", ".join(parts) + "}"
 
+    def _prefix(self, type_: str) -> str:
+        """The name of what the ids of this type begin with."""
+        name = f"I_{type_}"
+        self._groups.setdefault(name, f"{name} = prefix({type_!r}, store_id)")
+        return name
+
     def _value(self, field: Field, cell: str) -> str:
         match field.kind:
-            case Kind.MOMENT:
-                return f"moment({cell})"
-            case Kind.INT:  # GraphQL's Int has 32 bits
+            case Kind.INT if field.wide:  # GraphQL's Int has 32 bits
                 return f"(x if (x := {cell}) is None or -2147483648 <= x <= 2147483647 else doubt())"
-            case Kind.DATE:
-                return f"(x if (x := {cell}) is None or len(x) == 10 else doubt())"
             case Kind.FLOAT:
                 return f"finite({cell})"
             case Kind.JSON if field.nullable:
@@ -284,7 +266,7 @@ def complete_store(selection: PlanSelection, plan: StorePlan, variant: Variant) 
         elif name == "id":
             value = f"{source.constant(ids.store_id)}(store_id)"
         elif name == "asOf":
-            value = "moment(S[0][0][0])"
+            value = "S[0][0][0]"
         elif name in STORE_VALUES:
             value = f"store.{STORE_VALUES[name]}"
         elif at in plan.refused:

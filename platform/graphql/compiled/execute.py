@@ -19,7 +19,7 @@ from ...tenancy.reader.compile_sql import NotCompilable, Program, Run, Variant, 
 from ...tenancy.reader.entity import Entities, Viewer
 from ...tenancy.reader.shape import Slot
 from .. import ids, select
-from ..context import Context, StoreInfo
+from ..context import Context, StoreInfo, Stores
 from ..errors import formatted
 from ..pages import page_of_stores
 from .cache import Bounded
@@ -250,7 +250,7 @@ class Request:
         given = self.plan.selection.arguments("Group", nodes[0])
         window = {name: self._value(value) for name, value in given.items()}
         try:
-            page = page_of_stores(await self._visible(), **window)
+            page = page_of_stores((await self._visible()).ordered, **window)
         except ForecourtError as error:
             raise HandOver(f"{error.code}: {error.message}") from error
         answer: dict[str, Any] = {}
@@ -303,7 +303,7 @@ class Request:
 
     # -- stores
 
-    async def _visible(self) -> list[StoreInfo]:
+    async def _visible(self) -> Stores:
         try:
             return await self.context.stores()
         except Exception as error:
@@ -316,11 +316,11 @@ class Request:
             raise HandOver("an id or a code is needed")
         stores = await self._visible()
         if id_ is None:
-            found = next((store for store in stores if store.code == code), None)
+            found = stores.by_code.get(str(code))
         else:
             named = ids.parse(id_)
             wanted = named.store if named is not None and named.type == ids.STORE else None
-            found = next((store for store in stores if store.id == wanted), None)
+            found = None if wanted is None else stores.by_id.get(wanted)
         if found is None:
             return None, [(NotFound("no such store"), root.nodes, (root.key,))]
         return await self._part(found, root.nodes, (root.key,))
@@ -344,7 +344,7 @@ class Request:
         self, root: Root, texts: Sequence[str], path: Callable[[int], Path]
     ) -> tuple[list[Any], list[Error]]:
         """For every id the row, the store, or null. The rows of one store are read together."""
-        stores = {store.id: store for store in await self._visible()}
+        stores = (await self._visible()).by_id
         wanted = [ids.parse(text) for text in texts]
         rows: dict[UUID, dict[str, list[UUID]]] = {}
         for found in wanted:

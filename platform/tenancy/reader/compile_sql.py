@@ -13,11 +13,12 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, bindparam, literal_column, select
+from sqlalchemy import ColumnElement, Numeric, Select, Text, Uuid, bindparam, cast, literal_column, select
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
-from ..lanes import Statement
-from ..names import TENANT_PLACEHOLDER, checked
+from ..lane import Statement
+from ..names import TENANT_PLACEHOLDER
 from . import cursor
 from .entity import Entities, Entity, Kind, Relation, Viewer
 from .shape import Order, Shape, Slot
@@ -41,8 +42,8 @@ from .sql import (
 )
 
 _DIALECT = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
-#: How SQLAlchemy writes the placeholder schema before it is known; replaced by a store's schema.
-_SCHEMA = f"__[SCHEMA_{TENANT_PLACEHOLDER}]"
+#: Kinds of columns that leave as the text PostgreSQL writes; whatever else comes in its binary format.
+_AS_TEXT = (Uuid, Numeric, JSONB)
 _PARAMETER = re.compile(r"\$([0-9]+)")
 #: Statements for different nulls in its cursors that a program keeps.
 _MOST_VARIANTS = 4
@@ -189,13 +190,9 @@ class Program:
             self._find_pages(child.shape, listed=entity.relation_by_name[child.relation].many)
 
 
-def statements(variant: Variant, schema: str, run: Run) -> list[Statement]:
-    """A variant's statements for one store and one run."""
-    name = checked(schema)
-    return [
-        Statement(template.text.replace(_SCHEMA, name), [get(run) for get in template.getters])
-        for template in variant.templates
-    ]
+def statements(variant: Variant, run: Run) -> list[Statement]:
+    """A variant's statements for one run, with the schema's placeholder in their text."""
+    return [Statement(template.text, [get(run) for get in template.getters]) for template in variant.templates]
 
 
 def _page(entity: Entity, shape: Shape) -> Page:
@@ -310,7 +307,9 @@ class _Walk:
 
 def _template(statement: Select[Any], viewer: Viewer) -> Template:
     """The statement as text. A value that is used often is sent once."""
-    compiled = _compiled(statement)
+    compiled = _compiled(
+        statement.with_only_columns(*map(_sent, statement.selected_columns), maintain_column_froms=True)
+    )
     values = compiled.params
     getters: list[Getter] = []
     sources: list[str] = []
@@ -326,6 +325,11 @@ def _template(statement: Select[Any], viewer: Viewer) -> Template:
         places.append(numbers[key])
     text = _PARAMETER.sub(lambda found: f"${places[int(found[1]) - 1] + 1}", str(compiled))
     return Template(text, tuple(getters), tuple(sources))
+
+
+def _sent(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The column in the form in which it leaves."""
+    return cast(column, Text) if isinstance(column.type, _AS_TEXT) else column
 
 
 def _compiled(statement: Select[Any]) -> Any:

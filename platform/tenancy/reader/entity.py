@@ -111,6 +111,8 @@ class Field:
     least: tuple[str, int] | None = None
     filterable: bool = True
     sortable: bool = True
+    #: an INT whose column holds more than 32 bits
+    wide: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +225,7 @@ def value(
         least=None if least is None else (least[0].key, least[1]),
         filterable=plain,
         sortable=plain and found is not Kind.BOOL,
+        wide=isinstance(column.type, types.BigInteger),
     )
 
 

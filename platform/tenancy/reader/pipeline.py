@@ -12,4 +12,4 @@ async def read_store(engines: Engines, store: ResolvedStore, variant: Variant, r
     Raises:
         NotFound, Unavailable: see `store_pipeline`.
     """
-    return await store_pipeline(engines, store, statements(variant, store.schema, run))
+    return await store_pipeline(engines, store, statements(variant, run))

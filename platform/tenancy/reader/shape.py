@@ -7,7 +7,8 @@ from typing import Any
 from uuid import UUID
 
 DEFAULT_PAGE = 20
-MAX_PAGE = 100
+#: Large enough to fetch a store's month in a few requests; what a whole document may ask stands in `graphql/select.MOST_ROWS`.
+MAX_PAGE = 1_000
 
 
 class Operator(StrEnum):

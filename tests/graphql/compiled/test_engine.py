@@ -163,8 +163,8 @@ HANDED = {
         "not a cursor of this list in this order",
     ),
     "a page too large": (
-        '{ store(code: "a1") { customers(first: 101) { totalCount } } }',
-        "first must be between 0 and 100",
+        '{ store(code: "a1") { customers(first: 1001) { totalCount } } }',
+        "first must be between 0 and 1000",
     ),
     "both directions": (
         '{ store(code: "a1") { customers(first: 1, last: 1) { totalCount } } }',

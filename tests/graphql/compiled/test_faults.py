@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from forecourt.domain.entities import ENTITIES
+from forecourt.graphql import encode
 from forecourt.graphql.compiled import complete, execute
 from forecourt.graphql.compiled.execute import Engine
 from forecourt.tenancy.reader import compile_sql, cursor, run, sql
@@ -36,7 +37,7 @@ def _one_row_too_few(patch: pytest.MonkeyPatch) -> None:
 
 def _a_moment_in_another_zone(patch: pytest.MonkeyPatch) -> None:
     """The compiled engine writes moments with an offset."""
-    patch.setitem(complete._NAMES, "moment", lambda text: None if text is None else text.replace(" ", "T") + ":00")
+    patch.setattr(encode, "OPTIONS", 0)
 
 
 def _children_of_another(patch: pytest.MonkeyPatch) -> None:

@@ -215,7 +215,7 @@ def test_a_node_by_id_of_this_store_only(stores: Stores) -> None:
     [
         Page(first=1, last=1),
         Page(first=-1),
-        Page(last=101),
+        Page(last=1001),
         Page(after=""),
         Page(after="x"),
         Page(before="W10"),

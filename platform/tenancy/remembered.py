@@ -1,0 +1,82 @@
+"""Control rows that a process remembers for some seconds: groups and their stores.
+
+They change a few times a year and are asked by every request. What is remembered decides nothing alone: an actor's rights are
+looked up elsewhere, the database's roles stand behind every read, and a write looks at the store's state in its own transaction.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar, cast
+from uuid import UUID
+
+from .engines import Engines
+from .session import READABLE, ResolvedGroup, ResolvedStore, control_session, group_session, resolve_group, stores_of
+
+#: Seconds after which a row is read again.
+TTL: Final = 5.0
+_MOST_GROUPS: Final = 2_000
+
+T = TypeVar("T")
+
+
+@dataclass(eq=False)
+class Remembered:
+    """Groups and stores of one process. Belongs to one event loop."""
+
+    engines: Engines
+    now: Callable[[], float] = time.monotonic
+    _kept: "OrderedDict[Hashable, tuple[asyncio.Future[Any], float]]" = field(default_factory=OrderedDict)
+
+    async def group(self, group_id: UUID) -> ResolvedGroup:
+        """The group.
+
+        Raises:
+            NotFound: there is none.
+            Unavailable: the database cannot answer now.
+        """
+        return await self._once(("group", group_id), lambda: self._group(group_id))
+
+    async def stores(self, group: ResolvedGroup) -> list[ResolvedStore]:
+        """The group's stores that may be read, by code; the same list while it is remembered.
+
+        Raises:
+            Unavailable: the database cannot answer now.
+        """
+        return await self._once(("stores", group.id), lambda: self._stores(group))
+
+    def forget(self) -> None:
+        """Read everything again."""
+        self._kept.clear()
+
+    async def _once(self, key: Hashable, load: Callable[[], Awaitable[T]]) -> T:
+        """What is remembered, or is being loaded for somebody else just now, or is loaded now."""
+        kept = self._kept.get(key)
+        now = self.now()
+        if kept is not None:
+            found, since = kept
+            if now - since < TTL and not (found.done() and (found.cancelled() or found.exception() is not None)):
+                return cast(T, found.result() if found.done() else await asyncio.shield(found))
+        loading = asyncio.ensure_future(load())
+        loading.add_done_callback(_looked_at)
+        self._kept[key] = loading, now
+        self._kept.move_to_end(key)
+        while len(self._kept) > _MOST_GROUPS:
+            self._kept.popitem(last=False)
+        return await asyncio.shield(loading)
+
+    async def _group(self, group_id: UUID) -> ResolvedGroup:
+        async with control_session(self.engines) as session:
+            return await resolve_group(session, group_id)
+
+    async def _stores(self, group: ResolvedGroup) -> list[ResolvedStore]:
+        async with group_session(self.engines, group, read_only=True) as session:
+            return [store for store in await stores_of(session, group.id) if store.state in READABLE]
+
+
+def _looked_at(found: "asyncio.Future[Any]") -> None:
+    """Whoever asked may have left meanwhile; a failure is the next one's to find."""
+    if not found.cancelled():
+        found.exception()

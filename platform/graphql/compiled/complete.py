@@ -269,7 +269,7 @@ def complete_store(selection: PlanSelection, plan: StorePlan, variant: Variant) 
             value = "S[0][0][0]"
         elif name in STORE_VALUES:
             value = f"store.{STORE_VALUES[name]}"
-        elif at in plan.refused:
+        elif at in plan.refused or key in plan.own:
             value = "None"
         else:
             value = f"{source.connection(variant.reads[at], group)}()"

@@ -10,7 +10,10 @@ from graphql import (
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
     GraphQLSchema,
+    InlineFragmentNode,
     ListValueNode,
     ObjectValueNode,
     OperationDefinitionNode,
@@ -59,10 +62,12 @@ class Operation:
     free: frozenset[str]
     #: letters of the document, which a plan keeps alive
     letters: int
+    #: variables that a plan is made of; what only fields with resolvers of their own use, graphql-core reads by itself
+    used: frozenset[str]
 
 
-def read_document(schema: GraphQLSchema, text: str) -> Document | None:
-    """Parse and validate; None when graphql-core would refuse the document."""
+def read_document(schema: GraphQLSchema, text: str, made: Mapping[str, frozenset[str]]) -> Document | None:
+    """Parse and validate; None when graphql-core would refuse the document. `made`: see `plan.made_fields`."""
     try:
         tree = parse(text, max_tokens=MOST_TOKENS)
     except GraphQLError:
@@ -74,31 +79,46 @@ def read_document(schema: GraphQLSchema, text: str) -> Document | None:
     document = Document(operations, fragments)
     for item in tree.definitions:
         if isinstance(item, OperationDefinitionNode):
-            uses = _Uses()
-            uses.below(item.selection_set)
+            uses = _Uses(schema, made)
+            uses.below(item.selection_set, schema.get_root_type(item.operation))
             for fragment in fragments.values():
-                uses.below(fragment.selection_set)
+                uses.below(fragment.selection_set, schema.get_type(fragment.type_condition.name.value))
             name = item.name.value if item.name else None
-            operations[name] = Operation(item, document, frozenset(uses.free - uses.known), len(text))
+            free, used = frozenset(uses.free - uses.known), frozenset(uses.free | uses.known)
+            operations[name] = Operation(item, document, free, len(text), used)
     return document
 
 
 @dataclass
 class _Uses:
-    """Which variables stand where a plan may leave the value open, and which where it must know it."""
+    """Which variables stand where a plan may leave the value open, and which where it must know it. Arguments of fields that
+    the engine does not make, and all below these fields, are not looked at."""
 
+    schema: GraphQLSchema
+    made: Mapping[str, frozenset[str]]
     free: set[str] = field(default_factory=set)
     known: set[str] = field(default_factory=set)
 
-    def below(self, selected: SelectionSetNode) -> None:
+    def below(self, selected: SelectionSetNode, parent: Any) -> None:
         for node in selected.selections:
             self._directives(node.directives or ())
+            inside = parent
             if isinstance(node, FieldNode):
+                if node.name.value not in self.made.get(parent.name, (node.name.value,)):
+                    continue
                 for argument in node.arguments or ():
                     self._value(argument.value, free=argument.name.value in _FREE_ARGUMENTS)
-            inside = getattr(node, "selection_set", None)
-            if inside is not None:
-                self.below(inside)
+                inside = self._type_of(parent, node)
+            elif isinstance(node, InlineFragmentNode) and node.type_condition:
+                inside = self.schema.get_type(node.type_condition.name.value)
+            selection = getattr(node, "selection_set", None)
+            if selection is not None:
+                self.below(selection, inside)
+
+    def _type_of(self, parent: Any, node: FieldNode) -> Any:
+        known = isinstance(parent, GraphQLObjectType | GraphQLInterfaceType)
+        found = self.schema.get_field(parent, node.name.value) if known else None
+        return None if found is None else get_named_type(found.type)
 
     def _directives(self, directives: Iterable[DirectiveNode]) -> None:
         for directive in directives:
@@ -119,13 +139,13 @@ class _Uses:
 # --- variables -------------------------------------------------------------------------------------------------------
 
 
-def coerced(schema: GraphQLSchema, operation: Operation, given: Mapping[str, Any]) -> dict[str, Any] | None:
+def coerced(schema: GraphQLSchema, operation: Operation, given: Mapping[str, Any]) -> VariableValues | None:
     """The variables as graphql-core reads them; None when it would refuse them."""
     definitions = operation.node.variable_definitions
     if not definitions:
-        return {}
+        return VariableValues({}, {})
     found = get_variable_values(schema, definitions, dict(given))
-    return found.coerced if isinstance(found, VariableValues) else None
+    return found if isinstance(found, VariableValues) else None
 
 
 @dataclass(frozen=True)
@@ -142,6 +162,8 @@ def opened(schema: GraphQLSchema, operation: Operation, variables: Mapping[str, 
     keys: list[tuple[Any, ...]] = []
     for definition in operation.node.variable_definitions or ():
         name = definition.variable.name.value
+        if name not in operation.used:
+            continue
         if name not in variables:
             keys.append((name,))
             continue

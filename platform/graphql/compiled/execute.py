@@ -1,10 +1,10 @@
 """Answering a query from its plan: one round trip per store, stores side by side, errors where graphql-core has them.
 
-Whatever is not compiled, and every request that the interpreter would refuse for its values, raises `HandOver` before or
-instead of an answer; the whole document then runs in graphql-core, so there is one place that words such errors.
+A field with a resolver of its own is completed by graphql-core, side by side with the stores' parts (`resolve.py`). What
+cannot be planned, and every request that the interpreter would refuse for its values, raises `HandOver` before or instead
+of an answer; the whole document then runs in graphql-core, so there is one place that words such errors.
 """
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,29 +13,34 @@ from typing import Any
 from uuid import UUID
 
 from graphql import FieldNode, GraphQLSchema, OperationType, located_error
+from graphql.execution.executor import CollectedErrors
+from graphql.execution.values import VariableValues
+from graphql.pyutils import Path
 
-from ...errors import ForecourtError, NotFound
+from ...errors import Forbidden, ForecourtError, NotFound
 from ...tenancy.reader.compile_sql import NotCompilable, Program, Run, Variant, is_plain
 from ...tenancy.reader.entity import Entities, Viewer
 from ...tenancy.reader.shape import Slot
 from .. import ids, select
-from ..context import Context, StoreInfo, Stores
+from ..context import Context, StoreInfo
 from ..errors import formatted
-from ..pages import page_of_stores
+from ..types import StorePart
 from .cache import Bounded
 from .complete import Completion, complete_rows, complete_store
+from .control import Control, together
 from .document import Document, coerced, opened, read_document, value_at, weight_of
 from .plan import (
-    GROUP_VALUES,
     HandOver,
     OperationPlan,
     Root,
     RowsPlan,
     StorePlan,
+    made_fields,
     plan_operation,
     plan_rows,
     plan_store,
 )
+from .resolve import Resolvers
 
 logger = logging.getLogger("forecourt.graphql.compiled")
 
@@ -48,8 +53,8 @@ OPERATIONS = 2_000
 PARTS, PART_LETTERS, TREE = 2_000, 8_000_000, 32
 #: Values and letters that a plan's key may hold; what is larger than any form of a page is not worth a plan.
 KEY_WEIGHT = 2_000
-Path = tuple[str | int, ...]
-Error = tuple[Exception, Sequence[FieldNode], Path]
+
+_NOT_PLAIN = "somebody who stands in for another, or looks as a role"
 
 
 @dataclass(eq=False)
@@ -105,7 +110,7 @@ class Engine:
         if reason in self.handed_over or len(self.handed_over) < 200:  # reasons are few; the bound is for safety
             self.handed_over[reason] = self.handed_over.get(reason, 0) + 1
 
-    def plan(self, query: str, variables: Mapping[str, Any], name: str | None) -> tuple[OperationPlan, dict[str, Any]]:
+    def plan(self, query: str, variables: Mapping[str, Any], name: str | None) -> tuple[OperationPlan, VariableValues]:
         """The plan of a request, and its variables as graphql-core reads them.
 
         Raises:
@@ -120,7 +125,7 @@ class Engine:
         known = coerced(self.schema, operation, variables)
         if known is None:
             raise HandOver("the variables do not fit")
-        given = opened(self.schema, operation, known)
+        given = opened(self.schema, operation, known.coerced)
         if weight_of(given.key) > KEY_WEIGHT:
             raise HandOver("variables of a form too large for a plan")
         key = operation, given.key
@@ -136,7 +141,7 @@ class Engine:
         """The document, from the cache or read now; a text where it is not valid."""
         found = self.documents.get(query)
         if found is None:
-            found = read_document(self.schema, query) or "not a valid document"
+            found = read_document(self.schema, query, made_fields(self.entities)) or "not a valid document"
             self.documents.put(query, found, len(query))
         return found
 
@@ -194,127 +199,83 @@ class Request:
     engine: Engine
     context: Context
     plan: OperationPlan
-    variables: Mapping[str, Any]
+    variables: VariableValues
+    #: in the order in which they happen; once null has reached the top, no more are taken
+    errors: CollectedErrors = field(default_factory=CollectedErrors)
+    resolvers: Resolvers = field(init=False)
+    control: Control = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.resolvers = Resolvers(self.engine.schema, self.plan.operation, self.variables, self.context)
+        self.control = Control(self.context, self.plan, self._value, self._part)
 
     async def answer(self) -> dict[str, Any]:
-        roots = self.plan.roots
-        found = await _together([self._root(root) for root in roots])
-        data = {root.key: value for root, (value, _) in zip(roots, found, strict=True)}
-        errors = [error for _, some in found for error in some]
-        if not errors:
-            return {"data": data}
-        says = {"language": self.context.language, "request_id": self.context.request_id}
-        located = (located_error(error, nodes, list(path)) for error, nodes, path in errors)
-        return {"data": data, "errors": [formatted(error, **says) for error in located]}
+        """The answer.
 
-    async def _root(self, root: Root) -> tuple[Any, list[Error]]:
+        Raises:
+            HandOver: graphql-core is to give it.
+        """
+        plan = self.plan
+        if plan.reads_stores and any(root.own for root in plan.roots):
+            self._require_themself()
+        found = await together([self._root(root) for root in plan.roots])
+        data = {root.key: value for root, value in zip(plan.roots, found, strict=True)}
+        answer: dict[str, Any] = {"data": None if self.errors.has_nulled_position(None) else data}
+        if self.errors.errors:
+            says = {"language": self.context.language, "request_id": self.context.request_id}
+            answer["errors"] = [formatted(error, **says) for error in self.errors.errors]
+        return answer
+
+    def _require_themself(self) -> None:
+        """Resolvers do not start beside parts of stores that are handed over anyway.
+
+        Raises:
+            HandOver: somebody who stands in for another, or looks as a role.
+        """
+        actor = self.context.actor
+        if actor.viewing is not None or any(member.delegated_by for member in actor.memberships):
+            raise HandOver(_NOT_PLAIN)
+
+    def _fail(self, error: Exception, nodes: Sequence[FieldNode], path: Path) -> None:
+        self.errors.add(located_error(error, nodes, path.as_list()), path)
+
+    def _root(self, root: Root) -> Awaitable[Any]:
+        """A root field. Resolvers of its own start before anything is waited for, as they do in graphql-core."""
+        path = Path(None, root.key, "Query")
+        if root.whole:
+            return _only(self.resolvers.fields(None, "Query", None, root.own, self.errors, None), root.key)
+        if root.own:
+            own = self.resolvers.fields(self.context.group, "Group", path, root.own, self.errors, None)
+            return self.control.group(root, path, own)
+        return self._made(root, path)
+
+    async def _made(self, root: Root, path: Path) -> Any:
         match root.name:
             case "__typename":
-                return "Query", []
+                return "Query"
             case "viewer":
-                return self._viewer_fields(root), []
+                return self.control.viewer(root)
             case "group":
-                return await self._group(root)
+                return await self.control.group(root, path)
             case "store":
-                return await self._store(root)
+                return await self._store(root, path)
             case "node":
-                found, errors = await self._nodes(root, [self._value(root.arguments["id"])], lambda _: (root.key,))
-                return found[0], errors
+                [found] = await self._nodes(root, [self._value(root.arguments["id"])], lambda _: path)
+                return found
             case _:
                 texts = self._value(root.arguments["ids"])
                 if len(texts) > 100:
                     raise HandOver("too many ids")
-                return await self._nodes(root, texts, lambda place: (root.key, place))
-
-    # -- control rows
-
-    def _viewer_fields(self, root: Root) -> dict[str, Any]:
-        actor = self.context.actor
-        values = {"__typename": "Viewer", "key": actor.key, "language": self.context.language, "name": actor.name}
-        groups = self.plan.groups(root.nodes, "Viewer")
-        return {key: values[nodes[0].name.value] for key, nodes in groups.items()}
-
-    async def _group(self, root: Root) -> tuple[Any, list[Error]]:
-        answer: dict[str, Any] = {}
-        errors: list[Error] = []
-        for key, nodes in self.plan.groups(root.nodes, "Group").items():
-            name = nodes[0].name.value
-            if name == "stores":
-                answer[key], some = await self._stores(nodes, (root.key, key))
-                errors += some
-            else:
-                answer[key] = "Group" if name == "__typename" else getattr(self.context.group, GROUP_VALUES[name])
-        return answer, errors
-
-    async def _stores(self, nodes: Sequence[FieldNode], path: Path) -> tuple[Any, list[Error]]:
-        given = self.plan.selection.arguments("Group", nodes[0])
-        window = {name: self._value(value) for name, value in given.items()}
-        try:
-            page = page_of_stores((await self._visible()).ordered, **window)
-        except ForecourtError as error:
-            raise HandOver(f"{error.code}: {error.message}") from error
-        answer: dict[str, Any] = {}
-        errors: list[Error] = []
-        for key, group in self.plan.groups(nodes, "StoreConnection").items():
-            match group[0].name.value:
-                case "edges":
-                    answer[key], some = await self._edges(page.edges, group, (*path, key))
-                    errors += some
-                case "pageInfo":
-                    values = {
-                        "__typename": "PageInfo",
-                        "hasNextPage": page.has_next,
-                        "hasPreviousPage": page.has_previous,
-                        "startCursor": page.edges[0].cursor if page.edges else None,
-                        "endCursor": page.edges[-1].cursor if page.edges else None,
-                    }
-                    inner = self.plan.groups(group, "PageInfo")
-                    answer[key] = {at: values[found[0].name.value] for at, found in inner.items()}
-                case "totalCount":
-                    answer[key] = page.total
-                case _:
-                    answer[key] = "StoreConnection"
-        return answer, errors
-
-    async def _edges(
-        self, edges: Sequence[Any], nodes: Sequence[FieldNode], path: Path
-    ) -> tuple[list[dict[str, Any]], list[Error]]:
-        groups = self.plan.groups(nodes, "StoreEdge")
-        wanted = [(key, group) for key, group in groups.items() if group[0].name.value == "node"]
-        parts = [
-            self._part(edge.info, group, (*path, place, key))
-            for place, edge in enumerate(edges)
-            for key, group in wanted
-        ]
-        found = iter(await _together(parts))
-        answer: list[dict[str, Any]] = []
-        errors: list[Error] = []
-        for edge in edges:
-            item: dict[str, Any] = {}
-            for key, group in groups.items():
-                name = group[0].name.value
-                if name == "node":
-                    item[key], some = next(found)
-                    errors += some
-                else:
-                    item[key] = edge.cursor if name == "cursor" else "StoreEdge"
-            answer.append(item)
-        return answer, errors
+                return await self._nodes(root, texts, path.add_key)
 
     # -- stores
 
-    async def _visible(self) -> Stores:
-        try:
-            return await self.context.stores()
-        except Exception as error:
-            raise HandOver("the stores cannot be listed") from error
-
-    async def _store(self, root: Root) -> tuple[Any, list[Error]]:
+    async def _store(self, root: Root, path: Path) -> Any:
         given = {name: self._value(value) for name, value in root.arguments.items()}
         id_, code = given.get("id"), given.get("code")
         if (id_ is None) == (code is None):
             raise HandOver("an id or a code is needed")
-        stores = await self._visible()
+        stores = await self.control.visible()
         if id_ is None:
             found = stores.by_code.get(str(code))
         else:
@@ -322,10 +283,11 @@ class Request:
             wanted = named.store if named is not None and named.type == ids.STORE else None
             found = None if wanted is None else stores.by_id.get(wanted)
         if found is None:
-            return None, [(NotFound("no such store"), root.nodes, (root.key,))]
-        return await self._part(found, root.nodes, (root.key,))
+            self._fail(NotFound("no such store"), root.nodes, path)
+            return None
+        return await self._part(found, root.nodes, path)
 
-    async def _part(self, store: StoreInfo, nodes: Sequence[FieldNode], path: Path) -> tuple[Any, list[Error]]:
+    async def _part(self, store: StoreInfo, nodes: Sequence[FieldNode], path: Path) -> Any:
         """What these nodes select of a store; null with an error when the store cannot answer."""
         reach, viewer = self._seen_by(store)
         key = (self.plan, tuple(map(id, nodes)), reach, ids.STORE)
@@ -333,18 +295,37 @@ class Request:
         part = engine.part(key, lambda: plan_store(selection, engine.entities, viewer, nodes))
         plan = part.plan
         assert isinstance(plan, StorePlan)  # noqa: S101  (made for this key alone)
-        refused: list[Error] = [(error, group, (*path, name)) for name, group, error in plan.refusals]
+        reading = self._read(store, key, part, self._run(plan.program, viewer, store, {}))
+        own: dict[str, Any] | None = {}
+        errors = CollectedErrors()
         try:
-            made, rows = await self._read(store, key, part, self._run(plan.program, viewer, store, {}))
+            if plan.own:
+                (made, rows), own = await together([reading, self._of_store(store, plan, path, errors)])
+            else:
+                made, rows = await reading
         except ForecourtError as error:
-            return None, [(error, nodes, path)]
-        return _completed(made, rows, store), refused
+            self._fail(error, nodes, path)
+            return None
+        if not self.errors.has_nulled_position(None):
+            self.errors.errors.extend(errors.errors)
+        if own is None:
+            return None
+        if not plan.own:
+            for name, group, refusal in plan.refusals:
+                self._fail(refusal, group, path.add_key(name, ids.STORE))
+        return _completed(made, rows, store) | own
 
-    async def _nodes(
-        self, root: Root, texts: Sequence[str], path: Callable[[int], Path]
-    ) -> tuple[list[Any], list[Error]]:
+    def _of_store(
+        self, store: StoreInfo, plan: StorePlan, path: Path, errors: CollectedErrors
+    ) -> Awaitable[dict[str, Any] | None]:
+        """The fields of a store that graphql-core completes. Errors are kept apart: they are none of the answer when the
+        store's rows cannot be read, as then there is no store to ask for them."""
+        refused: dict[str, ForecourtError] = {at: Forbidden(error.message) for at, error in plan.refused.items()}
+        return self.resolvers.fields(StorePart(store, refused=refused), ids.STORE, path, plan.own, errors, path)
+
+    async def _nodes(self, root: Root, texts: Sequence[str], path: Callable[[int], Path]) -> list[Any]:
         """For every id the row, the store, or null. The rows of one store are read together."""
-        stores = (await self._visible()).by_id
+        stores = (await self.control.visible()).by_id
         wanted = [ids.parse(text) for text in texts]
         rows: dict[UUID, dict[str, list[UUID]]] = {}
         for found in wanted:
@@ -356,24 +337,25 @@ class Request:
             for place, found in enumerate(wanted)
             if found is not None and found.store in stores and found.type == ids.STORE and found.row == found.store
         ]
-        results = await _together([*reading, *(part for _, part in whole)])
+        results = await together([*reading, *(part for _, part in whole)])
         by_store = dict(zip(rows, results, strict=False))
         of_stores = dict(zip((place for place, _ in whole), results[len(reading) :], strict=True))
         answer: list[Any] = []
-        errors: list[Error] = []
         for place, found in enumerate(wanted):
-            value, some = of_stores.get(place, (None, []))
+            value = of_stores.get(place)
             if found is not None and found.type in self.engine.entities and found.store in by_store:
-                read, error = by_store[found.store]
-                value = None if error is not None else read[found.type].get(str(found.row))
-                some = [] if error is None else [(error, root.nodes, path(place))]
+                read = by_store[found.store]
+                if isinstance(read, ForecourtError):
+                    self._fail(read, root.nodes, path(place))
+                else:
+                    value = read[found.type].get(str(found.row))
             answer.append(value)
-            errors += some
-        return answer, errors
+        return answer
 
     async def _rows(
         self, store: StoreInfo, nodes: Sequence[FieldNode], by_type: Mapping[str, list[UUID]]
-    ) -> tuple[Any, ForecourtError | None]:
+    ) -> "dict[str, dict[str, Any]] | ForecourtError":
+        """Rows by type and id, or why the store cannot answer: an error for each of its ids."""
         reach, viewer = self._seen_by(store)
         counts = {name: len(rows) for name, rows in by_type.items()}
         key = (self.plan, tuple(map(id, nodes)), reach, tuple(counts.items()))
@@ -382,8 +364,9 @@ class Request:
         try:
             made, rows = await self._read(store, key, part, self._run(part.plan.program, viewer, store, by_type))
         except ForecourtError as error:
-            return None, error
-        return _completed(made, rows, store), None
+            return error
+        by_id: dict[str, dict[str, Any]] = _completed(made, rows, store)
+        return by_id
 
     def _seen_by(self, store: StoreInfo) -> tuple[Any, Viewer]:
         """The viewer at a store, and what of it a plan depends on.
@@ -393,7 +376,7 @@ class Request:
         """
         viewer = self.context.viewer(store)
         if not is_plain(viewer):
-            raise HandOver("somebody who stands in for another, or looks as a role")
+            raise HandOver(_NOT_PLAIN)
         return tuple(sorted(viewer.reach.items())), viewer
 
     # -- one round trip
@@ -406,7 +389,7 @@ class Request:
         Raises:
             HandOver: a value that the interpreter would refuse.
         """
-        value = partial(_slot_value, self.variables, store.id, rows)
+        value = partial(_slot_value, self.variables.coerced, store.id, rows)
         try:
             borders = program.borders(value)
             return Run(viewer, value, borders), program.variant(borders)
@@ -429,7 +412,12 @@ class Request:
             raise HandOver(f"{type(error).__name__} in the database") from error
 
     def _value(self, value: Any) -> Any:
-        return value_at(self.variables, value.key[1]) if isinstance(value, Slot) else value
+        return value_at(self.variables.coerced, value.key[1]) if isinstance(value, Slot) else value
+
+
+async def _only(found: Awaitable[dict[str, Any] | None], key: str) -> Any:
+    values = await found
+    return None if values is None else values[key]
 
 
 def _completed(made: Made, rows: Sequence[Sequence[tuple[Any, ...]]], store: StoreInfo) -> Any:
@@ -480,15 +468,3 @@ def _checked(read: Callable[[Any], Any], value: Any) -> Any:
         return read(value)
     except ForecourtError as error:
         raise HandOver(f"{error.code}: {error.message}") from error
-
-
-async def _together(calls: Sequence[Awaitable[Any]]) -> list[Any]:
-    """The results of all, run side by side. When one fails the others end by themselves: to stop a statement on its way would
-    cost its connection."""
-    if len(calls) < 2:
-        return [await call for call in calls]
-    found = await asyncio.gather(*calls, return_exceptions=True)
-    for one in found:
-        if isinstance(one, BaseException):
-            raise one
-    return found

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from graphql.execution.values import VariableValues
+
 from ...auth.roles import Scope
 from ...tenancy.lanes import Row
 from ...tenancy.reader.compile_sql import Program, Read, Run, Template, Variant
@@ -73,7 +75,7 @@ class _Watched(Engine):
         with self.step(STEPS[0]):
             return super().document(query)
 
-    def plan(self, query: str, variables: Mapping[str, Any], name: str | None) -> tuple[OperationPlan, dict[str, Any]]:
+    def plan(self, query: str, variables: Mapping[str, Any], name: str | None) -> tuple[OperationPlan, VariableValues]:
         before = self.times[STEPS[0]]
         with self.step(STEPS[1]):
             found = super().plan(query, variables, name)

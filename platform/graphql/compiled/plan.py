@@ -6,6 +6,7 @@ permissions, since these decide about refusals, masks and row rules.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -34,8 +35,21 @@ STORE_VALUES: Mapping[str, str] = {
     "state": "state",
 }
 GROUP_VALUES: Mapping[str, str] = {"code": "code", "name": "name", "currency": "currency", "timeZone": "time_zone"}
+VIEWER_VALUES = ("key", "language", "name")
 
 Groups = dict[str, list[FieldNode]]
+
+
+@lru_cache(maxsize=8)
+def made_fields(entities: Entities) -> Mapping[str, frozenset[str]]:
+    """By type, the fields that the engine makes itself. Every other field of these types has a resolver of its own, and
+    graphql-core completes it. Types that are not named here are made whole."""
+    return {
+        "Query": frozenset({"__typename", "group", "node", "nodes", "store", "viewer"}),
+        "Viewer": frozenset({"__typename", *VIEWER_VALUES}),
+        "Group": frozenset({"__typename", "stores", *GROUP_VALUES}),
+        ids.STORE: frozenset({"__typename", "asOf", "id", *STORE_VALUES, *(entity.plural for entity in entities)}),
+    }
 
 
 class HandOver(Exception):
@@ -88,12 +102,16 @@ def _literal(cursor: str | Slot | None) -> Slot | None:
 
 @dataclass(frozen=True)
 class Root:
-    """One field of the query: its response key, its nodes, its arguments (with slots)."""
+    """One field of the query: its response key, its nodes, and where the engine makes it its arguments (with slots)."""
 
     key: str
     name: str
     nodes: list[FieldNode]
     arguments: Mapping[str, Any]
+    #: what graphql-core completes: the field itself by its key, or some of the group's fields
+    own: Groups = field(default_factory=dict)
+    #: graphql-core completes it whole
+    whole: bool = False
 
 
 @dataclass(eq=False)
@@ -102,7 +120,8 @@ class OperationPlan:
 
     operation: Operation
     selection: PlanSelection
-    roots: Sequence[Root]
+    #: in the order of the answer
+    roots: list[Root] = field(default_factory=list)
     #: fields below the roots that no store's part makes, by the nodes that select them
     below: dict[tuple[int, ...], Groups] = field(default_factory=dict)
 
@@ -113,45 +132,44 @@ class OperationPlan:
             self.below[key] = self.selection.by_response(nodes, type_name)
         return self.below[key]
 
+    def own_below(self, nodes: Sequence[FieldNode], type_name: str) -> Groups:
+        """Fields below these nodes that have resolvers of their own."""
+        made = made_fields(self.selection.entities)[type_name]
+        return {key: group for key, group in self.groups(nodes, type_name).items() if group[0].name.value not in made}
 
-_ROOTS = frozenset({"__typename", "group", "node", "nodes", "store", "viewer"})
+    @property
+    def reads_stores(self) -> bool:
+        """Does it read rows, or list the group's stores?"""
+        return any(
+            root.name in ("node", "nodes", "store")
+            or (
+                root.name == "group"
+                and any(one[0].name.value == "stores" for one in self.groups(root.nodes, "Group").values())
+            )
+            for root in self.roots
+        )
 
 
 def plan_operation(
     schema: GraphQLSchema, entities: Entities, operation: Operation, variables: Mapping[str, Any]
 ) -> OperationPlan:
-    """Plan a query.
+    """Plan a query: which of its fields the engine makes, and which graphql-core completes.
 
-    Raises:
-        HandOver: something in it is not compiled.
+    A viewer with a field of its own is completed whole: the rest of it costs nothing.
     """
     selection = PlanSelection(schema, operation.document.fragments, variables, entities, _NO_STORE)
     found: Groups = {}
     selection.gather(operation.node.selection_set, "Query", found, set())
-    roots = []
+    plan = OperationPlan(operation, selection)
     for key, nodes in found.items():
         name = nodes[0].name.value
-        if name not in _ROOTS:
-            raise HandOver(f"Query.{name} has a resolver of its own")
+        if name not in made_fields(entities)["Query"] or (name == "viewer" and plan.own_below(nodes, "Viewer")):
+            plan.roots.append(Root(key, name, nodes, {}, {key: nodes}, whole=True))
+            continue
         arguments = {} if name == "__typename" else selection.arguments("Query", nodes[0])
-        roots.append(Root(key, name, nodes, arguments))
-    plan = OperationPlan(operation, selection, roots)
-    for root in roots:
-        _require_known(plan, root)
+        own = plan.own_below(nodes, "Group") if name == "group" else {}
+        plan.roots.append(Root(key, name, nodes, arguments, own))
     return plan
-
-
-def _require_known(plan: OperationPlan, root: Root) -> None:
-    """Every field of the roots is one that the engine makes itself."""
-    if root.name == "viewer":
-        for nodes in plan.groups(root.nodes, "Viewer").values():
-            if nodes[0].name.value not in ("__typename", "key", "language", "name"):
-                raise HandOver(f"Viewer.{nodes[0].name.value} has a resolver of its own")
-    if root.name == "group":
-        for nodes in plan.groups(root.nodes, "Group").values():
-            name = nodes[0].name.value
-            if name not in GROUP_VALUES and name not in ("__typename", "stores"):
-                raise HandOver(f"Group.{name} has a resolver of its own")
 
 
 # --- one store's part ------------------------------------------------------------------------------------------------
@@ -159,7 +177,8 @@ def _require_known(plan: OperationPlan, root: Root) -> None:
 
 @dataclass(eq=False)
 class StorePlan:
-    """What some nodes select of a store: its fields by response key, its lists, and the lists that are refused."""
+    """What some nodes select of a store: its fields by response key, its lists, the lists that are refused, and the fields
+    that graphql-core completes."""
 
     nodes: Sequence[FieldNode]
     groups: Groups
@@ -168,15 +187,18 @@ class StorePlan:
     refused: Mapping[str, ForecourtError]
     #: the same by response key, with the nodes that its error names
     refusals: Sequence[tuple[str, Sequence[FieldNode], ForecourtError]]
+    #: fields with resolvers of their own by response key, and beside them the refused lists: their errors are one sequence
+    own: Groups
 
 
 def plan_store(selection: PlanSelection, entities: Entities, viewer: Viewer, nodes: Sequence[FieldNode]) -> StorePlan:
     """Plan what these nodes select of a store, for viewers with this reach (see `read.store_part`).
 
     Raises:
-        HandOver: a field with a resolver of its own, or a list that the interpreter would refuse for what it asks.
+        HandOver: a list that the interpreter would refuse for what it asks.
     """
     selection = _fresh(selection)
+    made = made_fields(entities)[ids.STORE]
     plurals = {entity.plural: entity for entity in entities}
     shapes: dict[str, Shape] = {}
     refused: dict[str, ForecourtError] = {}
@@ -190,12 +212,15 @@ def plan_store(selection: PlanSelection, entities: Entities, viewer: Viewer, nod
                 shapes[key] = _asked(selection, entity, group)
             else:
                 refused[key] = Forbidden(f"this needs {' or '.join(grant.permission for grant in entity.grants)}")
-        elif name not in STORE_VALUES and name not in ("__typename", "asOf", "id"):
-            raise HandOver(f"Store.{name} has a resolver of its own")
     program = _program(entities, viewer, shapes, {}, moment=wants_time)
     groups = selection.by_response(nodes, ids.STORE)
     refusals = [(key, group, refused[at]) for key, group in groups.items() if (at := key_of(group[0])) in refused]
-    return StorePlan(nodes, groups, program, wants_time, refused, refusals)
+    own = {
+        key: group for key, group in groups.items() if group[0].name.value not in made or key_of(group[0]) in refused
+    }
+    if len(own) == len(refusals):
+        own = {}
+    return StorePlan(nodes, groups, program, wants_time, refused, refusals, own)
 
 
 @dataclass(eq=False)

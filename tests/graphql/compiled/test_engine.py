@@ -153,7 +153,6 @@ def test_a_store_in_every_state_answers_as_the_interpreter_does(both: Both, stat
 
 
 HANDED = {
-    "introspection": ("{ __schema { queryType { name } } }", "Query.__schema has a resolver of its own"),
     "a mutation": ('mutation { closeFollowUpTask(input: {task: "x"}) { userErrors { code } } }', None),
     "an invalid document": ("{ store { nothing } }", "not a valid document"),
     "no document": ("{", "not a valid document"),
@@ -184,11 +183,6 @@ HANDED = {
         "COST_LIMIT: more than 100000 rows",
     ),
     "a bad page of stores": ("{ group { stores(first: 500) { totalCount } } }", "INVALID: a page has 0 to 100 rows"),
-    "the viewer's permissions": (
-        "{ viewer { permissions { name } } }",
-        "Viewer.permissions has a resolver of its own",
-    ),
-    "the group's own fields": ("{ group { months { month } } }", "Group.months has a resolver of its own"),
 }
 
 

@@ -66,10 +66,7 @@ def build_app(server: Server, settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with open_platform(server, settings, application="forecourt api") as platform:
-            app.state.platform = platform
-            app.state.authorization = authorization_service(platform)
-            app.state.remembered = Remembered(platform.engines)
-            app.state.callers = Callers()
+            equip(app, platform)
             # Behind a transaction pooler nobody can listen: rights then end within `identify.TTL`.
             hearing = None if settings.transaction_pooling else asyncio.create_task(watch(server.conninfo(CONTROL)))
             try:
@@ -104,6 +101,14 @@ def build_app(server: Server, settings: Settings) -> Starlette:
         exception_handlers=dict(error_handlers(desk)),
     )
     return app
+
+
+def equip(app: Starlette, platform: Platform) -> None:
+    """Give an application what its routes use of the process, and what the process remembers of those who call."""
+    app.state.platform = platform
+    app.state.authorization = authorization_service(platform)
+    app.state.remembered = Remembered(platform.engines)
+    app.state.callers = Callers()
 
 
 async def stopped(task: "asyncio.Task[None] | None") -> None:

@@ -15,14 +15,13 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, Key
 from starlette.applications import Starlette
 
-from forecourt.app import build_app
+from forecourt.app import build_app, equip
 from forecourt.auth.actor import Actor
 from forecourt.auth.identify import ACTORS
 from forecourt.auth.oauth.clients import MadeClient
 from forecourt.auth.oauth.core import ASSERTION_TYPE
 from forecourt.auth.oauth.model import PRIVATE_KEY_JWT, SECRET_BASIC
 from forecourt.clock import SetClock
-from forecourt.composition import authorization_service
 from forecourt.domain.clients import actions
 from forecourt.domain.work import GroupWork, Platform, open_group_work
 from forecourt.tenancy.engines import Engines
@@ -77,7 +76,7 @@ class Programs:
     def restart(self) -> None:
         """The process begins anew: nothing is remembered but what the database holds."""
         ACTORS.clear()
-        self.app.state.authorization = authorization_service(self.platform)
+        equip(self.app, self.platform)
 
     def pass_time(self, **span: float) -> None:
         self.clock.at += timedelta(**span)
@@ -174,7 +173,6 @@ async def open_programs(world: World, engines: Engines) -> AsyncIterator[Program
     clock = SetClock(NOON)
     platform = Platform(engines, clock)
     app = build_app(world.server, world.database.settings)
-    app.state.platform = platform
     transport = httpx2.ASGITransport(app)
     async with httpx2.AsyncClient(transport=transport, base_url=ISSUER) as http:
         programs = Programs(world, platform, clock, app, http)

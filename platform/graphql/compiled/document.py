@@ -9,7 +9,6 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     GraphQLError,
-    GraphQLInputObjectType,
     GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLSchema,
@@ -20,22 +19,16 @@ from graphql import (
     SelectionSetNode,
     VariableNode,
     get_named_type,
-    is_list_type,
-    is_non_null_type,
     parse,
     specified_rules,
-    type_from_ast,
 )
-from graphql.execution.values import VariableValues, get_variable_values
 from strawberry.schema.schema import validate_document
 
-from ...tenancy.reader.shape import Operator, Slot
 from ..limits import MOST_TOKENS, DepthRule
+from .variables import FREE_OPERATORS, Variables
 
 #: Arguments whose value a plan need not know.
 _FREE_ARGUMENTS = frozenset({"after", "before", "code", "id", "ids"})
-#: Operators of a filter whose value a plan need not know; `isNull` changes the statement.
-_FREE_OPERATORS = frozenset(str(item) for item in Operator if item is not Operator.IS_NULL)
 
 
 @dataclass
@@ -58,12 +51,11 @@ class Operation:
 
     node: OperationDefinitionNode
     document: "Document"
-    #: scalar variables that a plan need not know
-    free: frozenset[str]
+    #: a plan is made of those that fields of the engine use; what only fields with resolvers of their own use, graphql-core
+    #: reads by itself
+    variables: Variables
     #: letters of the document, which a plan keeps alive
     letters: int
-    #: variables that a plan is made of; what only fields with resolvers of their own use, graphql-core reads by itself
-    used: frozenset[str]
 
 
 def read_document(schema: GraphQLSchema, text: str, made: Mapping[str, frozenset[str]]) -> Document | None:
@@ -84,8 +76,8 @@ def read_document(schema: GraphQLSchema, text: str, made: Mapping[str, frozenset
             for fragment in fragments.values():
                 uses.below(fragment.selection_set, schema.get_type(fragment.type_condition.name.value))
             name = item.name.value if item.name else None
-            free, used = frozenset(uses.free - uses.known), frozenset(uses.free | uses.known)
-            operations[name] = Operation(item, document, free, len(text), used)
+            variables = Variables(schema, item, uses.free | uses.known, uses.free - uses.known)
+            operations[name] = Operation(item, document, variables, len(text))
     return document
 
 
@@ -133,88 +125,4 @@ class _Uses:
                 self._value(item, free=False)
         elif isinstance(value, ObjectValueNode):
             for part in value.fields:
-                self._value(part.value, free=part.name.value in _FREE_OPERATORS)
-
-
-# --- variables -------------------------------------------------------------------------------------------------------
-
-
-def coerced(schema: GraphQLSchema, operation: Operation, given: Mapping[str, Any]) -> VariableValues | None:
-    """The variables as graphql-core reads them; None when it would refuse them."""
-    definitions = operation.node.variable_definitions
-    if not definitions:
-        return VariableValues({}, {})
-    found = get_variable_values(schema, definitions, dict(given))
-    return found if isinstance(found, VariableValues) else None
-
-
-@dataclass(frozen=True)
-class Opened:
-    """Variables with slots in place of the values that a plan need not know, and a key for the ones it knows."""
-
-    values: Mapping[str, Any]
-    key: tuple[Any, ...]
-
-
-def opened(schema: GraphQLSchema, operation: Operation, variables: Mapping[str, Any]) -> Opened:
-    """Leave open what a plan need not know."""
-    values: dict[str, Any] = {}
-    keys: list[tuple[Any, ...]] = []
-    for definition in operation.node.variable_definitions or ():
-        name = definition.variable.name.value
-        if name not in operation.used:
-            continue
-        if name not in variables:
-            keys.append((name,))
-            continue
-        type_ = type_from_ast(schema, definition.type)
-        values[name], key = _open(type_, variables[name], (name,), free=name in operation.free)
-        keys.append((name, key))
-    return Opened(values, tuple(keys))
-
-
-def _open(type_: Any, value: Any, path: tuple[Any, ...], *, free: bool) -> tuple[Any, Any]:
-    """A value with slots, and its key: the form alone where it is open."""
-    if is_non_null_type(type_):
-        type_ = type_.of_type
-    if value is None:
-        return None, None
-    named = get_named_type(type_)
-    if isinstance(named, GraphQLInputObjectType):
-        filters = named.name.endswith(("Filter", "Where"))
-        if is_list_type(type_) and filters:
-            parts = [_open(type_.of_type, item, (*path, number), free=False) for number, item in enumerate(value)]
-            return [part for part, _ in parts], tuple(key for _, key in parts)
-        if filters:
-            operators = named.name.endswith("Filter")
-            made = {
-                name: _open(named.fields[name].type, item, (*path, name), free=operators and name in _FREE_OPERATORS)
-                for name, item in value.items()
-            }
-            return {name: part for name, (part, _) in made.items()}, tuple((n, key) for n, (_, key) in made.items())
-    elif free:
-        return Slot(("variable", path)), "*"
-    return value, _frozen(value)
-
-
-def _frozen(value: Any) -> Any:
-    if isinstance(value, dict):
-        return tuple((name, _frozen(item)) for name, item in value.items())
-    if isinstance(value, list):
-        return tuple(_frozen(item) for item in value)
-    return value
-
-
-def weight_of(key: Any) -> int:
-    """How much a key holds: its values, and the letters of its texts."""
-    if isinstance(key, tuple):
-        return 1 + sum(weight_of(item) for item in key)
-    return 1 + len(key) if isinstance(key, str) else 1
-
-
-def value_at(variables: Mapping[str, Any], path: tuple[Any, ...]) -> Any:
-    """The value of an open variable."""
-    found: Any = variables
-    for step in path:
-        found = found[step]
-    return found
+                self._value(part.value, free=part.name.value in FREE_OPERATORS)

@@ -14,7 +14,6 @@ from uuid import UUID
 
 from graphql import FieldNode, GraphQLSchema, OperationType, located_error
 from graphql.execution.executor import CollectedErrors
-from graphql.execution.values import VariableValues
 from graphql.pyutils import Path
 
 from ...errors import Forbidden, ForecourtError, NotFound
@@ -28,7 +27,7 @@ from ..types import StorePart
 from .cache import Bounded
 from .complete import Completion, complete_rows, complete_store
 from .control import Control, together
-from .document import Document, coerced, opened, read_document, value_at, weight_of
+from .document import Document, read_document
 from .plan import (
     HandOver,
     OperationPlan,
@@ -41,6 +40,7 @@ from .plan import (
     plan_store,
 )
 from .resolve import Resolvers
+from .variables import value_at, weight_of
 
 logger = logging.getLogger("forecourt.graphql.compiled")
 
@@ -95,7 +95,7 @@ class Engine:
         """The answer in GraphQL's response format; None when graphql-core is to give it."""
         try:
             plan, known = self.plan(query, variables, operation)
-            found = await Request(self, context, plan, known).answer()
+            found = await Request(self, context, plan, known, variables).answer()
         except HandOver as reason:
             self._count(str(reason))
             return None
@@ -110,7 +110,7 @@ class Engine:
         if reason in self.handed_over or len(self.handed_over) < 200:  # reasons are few; the bound is for safety
             self.handed_over[reason] = self.handed_over.get(reason, 0) + 1
 
-    def plan(self, query: str, variables: Mapping[str, Any], name: str | None) -> tuple[OperationPlan, VariableValues]:
+    def plan(self, query: str, variables: Mapping[str, Any], name: str | None) -> tuple[OperationPlan, dict[str, Any]]:
         """The plan of a request, and its variables as graphql-core reads them.
 
         Raises:
@@ -122,20 +122,19 @@ class Engine:
         operation = document.operation(name)
         if operation is None or operation.node.operation is not OperationType.QUERY:
             raise HandOver("no query is meant" if operation is None else "not a query")
-        known = coerced(self.schema, operation, variables)
-        if known is None:
+        given = operation.variables.read(variables)
+        if given is None:
             raise HandOver("the variables do not fit")
-        given = opened(self.schema, operation, known.coerced)
-        if weight_of(given.key) > KEY_WEIGHT:
-            raise HandOver("variables of a form too large for a plan")
         key = operation, given.key
         plan = self.operations.get(key)
         if plan is None:
+            if weight_of(given.key) > KEY_WEIGHT:
+                raise HandOver("variables of a form too large for a plan")
             plan = _or_reason(partial(plan_operation, self.schema, self.entities, operation, given.values))
             self.operations.put(key, plan, operation.letters)
         if isinstance(plan, str):
             raise HandOver(plan)
-        return plan, known
+        return plan, given.known
 
     def document(self, query: str) -> Document | str:
         """The document, from the cache or read now; a text where it is not valid."""
@@ -199,14 +198,15 @@ class Request:
     engine: Engine
     context: Context
     plan: OperationPlan
-    variables: VariableValues
+    known: Mapping[str, Any]
+    given: Mapping[str, Any]
     #: in the order in which they happen; once null has reached the top, no more are taken
     errors: CollectedErrors = field(default_factory=CollectedErrors)
     resolvers: Resolvers = field(init=False)
     control: Control = field(init=False)
 
     def __post_init__(self) -> None:
-        self.resolvers = Resolvers(self.engine.schema, self.plan.operation, self.variables, self.context)
+        self.resolvers = Resolvers(self.engine.schema, self.plan.operation, self.given, self.context)
         self.control = Control(self.context, self.plan, self._value, self._part)
 
     async def answer(self) -> dict[str, Any]:
@@ -389,7 +389,7 @@ class Request:
         Raises:
             HandOver: a value that the interpreter would refuse.
         """
-        value = partial(_slot_value, self.variables.coerced, store.id, rows)
+        value = partial(_slot_value, self.known, store.id, rows)
         try:
             borders = program.borders(value)
             return Run(viewer, value, borders), program.variant(borders)
@@ -412,7 +412,7 @@ class Request:
             raise HandOver(f"{type(error).__name__} in the database") from error
 
     def _value(self, value: Any) -> Any:
-        return value_at(self.variables.coerced, value.key[1]) if isinstance(value, Slot) else value
+        return value_at(self.known, value.key[1]) if isinstance(value, Slot) else value
 
 
 async def _only(found: Awaitable[dict[str, Any] | None], key: str) -> Any:

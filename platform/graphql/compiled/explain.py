@@ -6,8 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphql.execution.values import VariableValues
-
 from ...auth.roles import Scope
 from ...tenancy.lanes import Row
 from ...tenancy.reader.compile_sql import Program, Read, Run, Template, Variant
@@ -46,7 +44,7 @@ async def explain(
         try:
             plan, known = engine.plan(query, variables, name)
             found.plan = plan
-            found.answer = await _WatchedRequest(engine, make_context(), plan, known).answer()
+            found.answer = await _WatchedRequest(engine, make_context(), plan, known, variables).answer()
         except HandOver as reason:
             found.handed_over = str(reason)
             return found
@@ -75,7 +73,7 @@ class _Watched(Engine):
         with self.step(STEPS[0]):
             return super().document(query)
 
-    def plan(self, query: str, variables: Mapping[str, Any], name: str | None) -> tuple[OperationPlan, VariableValues]:
+    def plan(self, query: str, variables: Mapping[str, Any], name: str | None) -> tuple[OperationPlan, dict[str, Any]]:
         before = self.times[STEPS[0]]
         with self.step(STEPS[1]):
             found = super().plan(query, variables, name)

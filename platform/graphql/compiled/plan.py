@@ -1,6 +1,6 @@
 """What a document asks, worked out once: which parts it has, which shapes of a store each reads, which lists are refused.
 
-A plan is made for the form of a request (see `document.opened`); of a store's part there is one for every set of
+A plan is made for the form of a request (see `variables.Variables`); of a store's part there is one for every set of
 permissions, since these decide about refusals, masks and row rules.
 """
 

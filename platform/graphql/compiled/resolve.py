@@ -14,7 +14,6 @@ from graphql import default_field_resolver as by_attribute
 from graphql import default_type_resolver as by_type_name
 from graphql.execution.collect_fields import FieldDetails, FragmentDetails
 from graphql.execution.executor import CollectedErrors
-from graphql.execution.values import VariableValues
 from graphql.pyutils import Path
 from strawberry.execution import optimized_is_awaitable
 
@@ -28,7 +27,8 @@ class Resolvers:
 
     schema: GraphQLSchema
     operation: Operation
-    variables: VariableValues
+    #: as they came with the request
+    given: Mapping[str, Any]
     context: Context
     _executor: "Executor[None] | None" = None
 
@@ -70,7 +70,7 @@ class Resolvers:
                 None,
                 self.context,
                 self.operation.node,
-                self.variables,
+                self.operation.variables.sources(self.given),
                 by_attribute,
                 by_type_name,
                 by_attribute,

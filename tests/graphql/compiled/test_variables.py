@@ -46,7 +46,10 @@ def test_values_are_those_of_graphql_core(given: dict[str, Any]) -> None:
     wanted = get_variable_values(SCHEMA, NODE.variable_definitions, given)  # type: ignore[attr-defined]
     found = Variables(SCHEMA, NODE, set("sibdnlefw"), ()).read(given)  # type: ignore[arg-type]
     if isinstance(wanted, VariableValues):
-        assert found is not None and found.known == wanted.coerced and found.values == wanted.coerced
+        assert found is not None and found.known == wanted.coerced
+        assert {name: value for name, value in found.values.items() if name != "w"} == {
+            name: value for name, value in wanted.coerced.items() if name != "w"
+        }
         assert list(found.known) == list(wanted.coerced)
     else:
         assert found is None

@@ -83,7 +83,7 @@ def build_app(server: Server, settings: Settings) -> Starlette:
         Route("/readyz", readyz),
         Route("/metrics", metrics),
         Mount("/scim", ScimEndpoint(lambda: app.state.platform)),
-        Route("/graphql", Endpoint(api_schema(), bearer_context, uploads=True)),
+        Route("/graphql", Endpoint(api_schema(), bearer_context, uploads=True, explain=settings.explain)),
         *OAuthPages(lambda: app.state.authorization).routes(),
         *staff_routes(desk),
         *sso_pages.routes(),

@@ -11,6 +11,8 @@ from strawberry.types.graphql import OperationType
 
 from ..tenancy.reader.entity import Entities
 from .compiled.execute import Engine
+from .compiled.explain import Explanation, answered
+from .compiled.explained import as_data
 from .context import Context
 from .errors import Saying, formatted
 from .limits import MOST_TOKENS, Limits
@@ -70,15 +72,49 @@ async def run(
     operation: str | None = None,
     *,
     writes: bool = True,
+    explained: bool = False,
 ) -> dict[str, Any]:
     """Run one operation; the answer as GraphQL's response format. `writes` False refuses mutations (requests by GET).
+    `explained` adds `extensions.explain`: how it was answered.
 
     An answer without `data` is a request error: nothing ran.
     """
+    if explained:
+        return await _explained(schema, context, query, variables or {}, operation, writes=writes)
     if context.read_compiled is not None:
         found = await schema.compiled.answer(context, query, variables or {}, operation)
         if found is not None:
             return found
+    return await _interpreted(schema, context, query, variables or {}, operation, writes=writes)
+
+
+async def _explained(
+    schema: ApiSchema,
+    context: Context,
+    query: str,
+    variables: Mapping[str, Any],
+    operation: str | None,
+    *,
+    writes: bool,
+) -> dict[str, Any]:
+    if context.read_compiled is None:
+        seen = Explanation(handed_over="nothing is compiled in this process")
+    else:
+        seen = await answered(schema.compiled, context, query, variables, operation)
+    found = seen.answer or await _interpreted(schema, context, query, variables, operation, writes=writes)
+    return found | {"extensions": {"explain": as_data(seen)}}
+
+
+async def _interpreted(
+    schema: ApiSchema,
+    context: Context,
+    query: str,
+    variables: Mapping[str, Any],
+    operation: str | None,
+    *,
+    writes: bool,
+) -> dict[str, Any]:
+    """The answer of graphql-core."""
     says = {"language": context.language, "request_id": context.request_id}
     refusal = _several(query, operation)
     if refusal is not None:
@@ -87,7 +123,7 @@ async def run(
     try:
         result = await schema.execute(
             query,
-            variable_values=dict(variables or {}),
+            variable_values=dict(variables),
             context_value=context,
             operation_name=operation,
             allowed_operation_types=allowed,

@@ -37,6 +37,10 @@ class Settings(BaseSettings):
     reader: Literal["compiled", "interpreted"] = Field(
         default="interpreted", description="How queries run: compiled, or graphql-core for all of them."
     )
+    explain: bool = Field(
+        default=False,
+        description="For developers: a request with the extension 'explain' is told how it was answered, with its SQL.",
+    )
     broker: Literal["postgresql", "rabbitmq", "redis"] = "postgresql"
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)

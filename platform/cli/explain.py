@@ -17,7 +17,8 @@ from ..domain.people.reads import employee_id_of
 from ..domain.work import Platform
 from ..errors import Invalid, NotFound
 from ..graphql.api import api_schema
-from ..graphql.compiled.explain import as_text, explain
+from ..graphql.compiled.explain import explain
+from ..graphql.compiled.explained import as_text
 from ..settings import Settings, settings
 from ..tenancy.server import Server
 from ..tenancy.session import (
@@ -44,7 +45,7 @@ def explain_document(
     operation: Annotated[str | None, typer.Option(help="Name of the operation, where there are several.")] = None,
     show_answer: Annotated[bool, typer.Option("--answer", help="Print the answer too.")] = False,
 ) -> None:
-    """Show how a query is answered: plan, statements, columns, the Python that makes the answer, and the time of each step.
+    """Show how a query is answered: plan, cost, statements, columns, fields given to graphql-core, and the time of each step.
 
     Or why it is not compiled. Nothing is written; rows are read as the named person would read them.
     """
@@ -87,7 +88,7 @@ async def _explained(
         else:
             found, actor = await _invented(platform, group, role, store, employee)
         explained = await explain(
-            api_schema(),
+            api_schema().compiled,
             lambda: operation_context(platform, actor, found, language="en", request_id="explain"),
             text,
             variables,

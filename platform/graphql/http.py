@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -46,10 +46,13 @@ class Operation:
     variables: dict[str, Any] = field(default_factory=dict)
     name: str | None = None
     writes: bool = True
+    #: the client asks how it is answered
+    explain: bool = False
 
 
 class Endpoint:
-    """The ASGI application at `/graphql`. `make_context` signs the caller in and may raise any `ForecourtError`."""
+    """The ASGI application at `/graphql`. `make_context` signs the caller in and may raise any `ForecourtError`. `explain`
+    lets requests ask by the extension `explain` how they are answered."""
 
     def __init__(
         self,
@@ -58,11 +61,12 @@ class Endpoint:
         *,
         get: bool = True,
         uploads: bool = False,
+        explain: bool = False,
         most_bytes: int = 1_000_000,
         most_upload_bytes: int = 2_000_000_000,
     ) -> None:
         self.schema, self.make_context = schema, make_context
-        self.get, self.uploads = get, uploads
+        self.get, self.uploads, self.explain = get, uploads, explain
         self.most_bytes, self.most_upload_bytes = most_bytes, most_upload_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,7 +94,13 @@ class Endpoint:
             language = request.headers.get("accept-language", "")
             return _failed(_STATUS.get(code, 400), code, CATALOGUE[code].in_language(language), headers)
         answer, ran = await run_encoded(
-            self.schema, context, operation.query, operation.variables, operation.name, writes=operation.writes
+            self.schema,
+            context,
+            operation.query,
+            operation.variables,
+            operation.name,
+            writes=operation.writes,
+            explained=self.explain and operation.explain,
         )
         status = 400 if media == RESPONSE_TYPE and not ran else 200
         return Response(answer, status, media_type=media, headers={"vary": "accept"})
@@ -173,7 +183,7 @@ def _from_query(params: Mapping[str, str]) -> Operation:
         _json(params[key].encode()) if key in params else None for key in ("variables", "extensions")
     )
     found = _checked(params.get("query"), variables, params.get("operationName") or None, extensions)
-    return Operation(found.query, found.variables, found.name, writes=False)
+    return replace(found, writes=False)
 
 
 def _checked(query: Any, variables: Any, name: Any, extensions: Any) -> Operation:
@@ -185,7 +195,7 @@ def _checked(query: Any, variables: Any, name: Any, extensions: Any) -> Operatio
         raise Malformed(400, "operationName must be a text.")
     if extensions is not None and not isinstance(extensions, dict):
         raise Malformed(400, "extensions must be an object.")
-    return Operation(query, variables or {}, name)
+    return Operation(query, variables or {}, name, explain=extensions is not None and extensions.get("explain") is True)
 
 
 #: orjson makes floats of whole numbers beyond 64 bits.

@@ -11,6 +11,8 @@ from strawberry.types.graphql import OperationType
 
 from ..tenancy.reader.entity import Entities
 from .compiled.execute import Engine
+from .compiled.explain import Explanation, answered
+from .compiled.explained import as_data
 from .context import Context
 from .encode import encoded, plain
 from .errors import Saying, formatted
@@ -72,15 +74,12 @@ async def run(
     *,
     writes: bool = True,
 ) -> dict[str, Any]:
-    """Run one operation; the answer as GraphQL's response format. `writes` False refuses mutations (requests by GET).
+    """Run one operation; the answer as GraphQL's response format, as whoever receives its JSON has it. `writes` False refuses
+    mutations (requests by GET).
 
     An answer without `data` is a request error: nothing ran.
     """
-    if context.read_compiled is not None:
-        found = await schema.compiled.answer(context, query, variables or {}, operation)
-        if found is not None:
-            return plain(found)
-    return await _run_core(schema, context, query, variables, operation, writes=writes)
+    return plain(await _answer(schema, context, query, variables or {}, operation, writes=writes))
 
 
 async def run_encoded(
@@ -91,26 +90,57 @@ async def run_encoded(
     operation: str | None,
     *,
     writes: bool,
+    explained: bool = False,
 ) -> tuple[bytes, bool]:
-    """`run`, with the answer as JSON, and whether anything ran: an answer without `data` is a request error."""
-    found = None
-    if context.read_compiled is not None:
-        found = await schema.compiled.answer(context, query, variables, operation)
-    if found is None:
-        found = await _run_core(schema, context, query, variables, operation, writes=writes)
+    """`run`, with the answer as JSON, and whether anything ran. `explained` adds `extensions.explain`: how it was answered."""
+    answer = _explained if explained else _answer
+    found = await answer(schema, context, query, variables, operation, writes=writes)
     return encoded(found), "data" in found
 
 
-async def _run_core(
+async def _answer(
     schema: ApiSchema,
     context: Context,
     query: str,
-    variables: Mapping[str, Any] | None,
+    variables: Mapping[str, Any],
     operation: str | None,
     *,
     writes: bool,
 ) -> dict[str, Any]:
-    """The operation in graphql-core."""
+    if context.read_compiled is not None:
+        found = await schema.compiled.answer(context, query, variables, operation)
+        if found is not None:
+            return found
+    return await _interpreted(schema, context, query, variables, operation, writes=writes)
+
+
+async def _explained(
+    schema: ApiSchema,
+    context: Context,
+    query: str,
+    variables: Mapping[str, Any],
+    operation: str | None,
+    *,
+    writes: bool,
+) -> dict[str, Any]:
+    if context.read_compiled is None:
+        seen = Explanation(handed_over="nothing is compiled in this process")
+    else:
+        seen = await answered(schema.compiled, context, query, variables, operation)
+    found = seen.answer or await _interpreted(schema, context, query, variables, operation, writes=writes)
+    return found | {"extensions": {"explain": as_data(seen)}}
+
+
+async def _interpreted(
+    schema: ApiSchema,
+    context: Context,
+    query: str,
+    variables: Mapping[str, Any],
+    operation: str | None,
+    *,
+    writes: bool,
+) -> dict[str, Any]:
+    """The answer of graphql-core."""
     says = {"language": context.language, "request_id": context.request_id}
     refusal = _several(query, operation)
     if refusal is not None:
@@ -119,7 +149,7 @@ async def _run_core(
     try:
         result = await schema.execute(
             query,
-            variable_values=dict(variables or {}),
+            variable_values=dict(variables),
             context_value=context,
             operation_name=operation,
             allowed_operation_types=allowed,

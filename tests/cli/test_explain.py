@@ -43,15 +43,34 @@ def test_it_shows_the_plan_from_the_key_to_the_times(
         "customers:customer:read STORE",
         "Statement 0",
         "SELECT transaction_timestamp()",
-        "('word', ('variable', ('name',)))",
-        "→ Customer: statement 1, total in statement 2",
-        "→ Vehicle: statement 3",
+        "= variable $name",
+        "Cost: round trips 1, statements 4, rows at most 105.",
+        "100  customers › vehicles → Vehicle, a page of 20: rows in statement 3",
+        "FROM store.vehicle AS vehicle_1",
+        "Variant: no null in a cursor",
+        "customers → Customer, a page of 5: rows in statement 1, total in statement 2",
+        "Columns of statement 3, customers › vehicles (Vehicle)",
         "def complete(S, store_id, store):",
         "parse and validate",
         '"totalCount": ',
     ):
         assert line in text, f"{line}\n---\n{text}"
     assert "'B'" not in text.partition("The answer is made by")[0]  # a value stands in no statement
+
+
+def test_it_shows_what_graphql_core_completes(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "query.graphql"
+    path.write_text(
+        """{ viewer { memberships { role } name } group { name months { month } stores { edges { node {
+      code benchmarkShare(month: "2026-08", kpi: "S01") { computed } customers { totalCount } } } } } }""",
+        "utf-8",
+    )
+    code, text = shown(world, monkeypatch, path, "--group", world.groups["a"].code, "--role", "HQ_DIRECTOR")
+    assert code == 0
+    names = "Query.viewer, Viewer.memberships, Group.months, Store.benchmarkShare"
+    assert f"Completed by graphql-core, side by side with the rest: {names}." in text
+    assert "   Completed by graphql-core: Store.benchmarkShare" in text
+    assert "fields by graphql-core" in text and "   Query.viewer: " in text
 
 
 def test_it_says_why_a_document_is_not_compiled(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

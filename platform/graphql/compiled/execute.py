@@ -95,7 +95,7 @@ class Engine:
         """The answer in GraphQL's response format; None when graphql-core is to give it."""
         try:
             plan, known = self.plan(query, variables, operation)
-            found = await Request(self, context, plan, known, variables).answer()
+            found = await self.request(context, plan, known, variables).answer()
         except HandOver as reason:
             self._count(str(reason))
             return None
@@ -105,6 +105,12 @@ class Engine:
             return None
         self.compiled += 1
         return found
+
+    def request(
+        self, context: Context, plan: OperationPlan, known: Mapping[str, Any], given: Mapping[str, Any]
+    ) -> "Request":
+        """One request with this plan, its variables as they were read and as they came."""
+        return Request(self, context, plan, known, given)
 
     def _count(self, reason: str) -> None:
         if reason in self.handed_over or len(self.handed_over) < 200:  # reasons are few; the bound is for safety

@@ -1,57 +1,92 @@
-"""How a document is answered, for people: its plan, statements and columns, the source that makes the answer, the times."""
+"""How a document is answered, watched while it runs: its plan, statements and columns, what it may cost, the times.
+
+Of values nothing is kept, only where each parameter comes from: they may be personal data.
+"""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...auth.roles import Scope
+from graphql import FieldNode
+from graphql.execution.executor import CollectedErrors
+from graphql.pyutils import Path
+
 from ...tenancy.lanes import Row
-from ...tenancy.reader.compile_sql import Program, Read, Run, Template, Variant
+from ...tenancy.reader.compile_sql import Program, Run, Variant
 from ...tenancy.reader.entity import Viewer
 from ..context import Context, StoreInfo
-from ..schema import ApiSchema
 from .document import Document
 from .execute import Engine, Made, Part, Request
-from .plan import HandOver, OperationPlan, RowsPlan, StorePlan
+from .plan import OperationPlan, RowsPlan, StorePlan
+from .resolve import Resolvers
 
-STEPS = ("parse and validate", "plan", "statements", "completion source", "round trips", "rest: values, merge, answer")
+STEPS = (
+    "parse and validate",
+    "plan",
+    "statements",
+    "completion source",
+    "round trips",
+    "fields by graphql-core",
+    "rest: values, merge, answer",
+)
+_PARSE, _PLAN, _STATEMENTS, _SOURCE, _TRIPS, _OWN, _REST = STEPS
+
+
+@dataclass
+class Seen:
+    """A part's plan in one variant, as it ran."""
+
+    part: Part
+    reach: Sequence[tuple[str, int]]
+    #: of the cursors that it starts from, which of their values are null
+    nulls: Sequence[str] = ()
+    #: rows that each statement gave, by the code of the store
+    rows: dict[str, list[int]] = field(default_factory=dict)
 
 
 @dataclass
 class Explanation:
-    """What was found. `times` are milliseconds by step: of the first request with this document, and of the next."""
+    """What was found. `times` are milliseconds by step, of each request that was watched."""
 
     handed_over: str = ""
     plan: OperationPlan | None = None
-    parts: dict[Made, tuple[Part, list[str]]] = field(default_factory=dict)
-    reach: dict[Part, Any] = field(default_factory=dict)
-    rows: dict[str, list[int]] = field(default_factory=dict)
+    parts: dict[Made, Seen] = field(default_factory=dict)
+    #: milliseconds of the fields that graphql-core completed, by the types and names of those that ran as one
+    own: dict[str, float] = field(default_factory=dict)
     times: list[dict[str, float]] = field(default_factory=list)
     answer: dict[str, Any] | None = None
 
 
 async def explain(
-    schema: ApiSchema, make_context: Callable[[], Context], query: str, variables: Mapping[str, Any], name: str | None
+    engine: Engine, make_context: Callable[[], Context], query: str, variables: Mapping[str, Any], name: str | None
 ) -> Explanation:
     """Run a document twice with an engine of its own, so that nothing is known beforehand, and watch it."""
     found = Explanation()
-    engine = _Watched(schema._schema, make_context().entities, explanation=found)
+    watched = _Watched(engine.schema, engine.entities, explanation=found)
     for _ in range(2):
-        engine.times = dict.fromkeys(STEPS, 0.0)
-        began = time.perf_counter()
-        try:
-            plan, known = engine.plan(query, variables, name)
-            found.plan = plan
-            found.answer = await _WatchedRequest(engine, make_context(), plan, known, variables).answer()
-        except HandOver as reason:
-            found.handed_over = str(reason)
-            return found
-        whole = (time.perf_counter() - began) * 1000
-        engine.times[STEPS[-1]] = whole - sum(engine.times.values())
-        found.times.append(engine.times)
+        await watched.watch(make_context(), query, variables, name)
     return found
+
+
+async def answered(
+    engine: Engine, context: Context, query: str, variables: Mapping[str, Any], name: str | None
+) -> Explanation:
+    """Run a document once with this engine and what it knows already, and watch it. Without an `answer`, graphql-core is to
+    give it."""
+    watched = _Watched(
+        engine.schema,
+        engine.entities,
+        engine.documents,
+        engine.operations,
+        engine.parts,
+        engine.handed_over,
+        explanation=Explanation(),
+    )
+    await watched.watch(context, query, variables, name)
+    engine.compiled += watched.compiled
+    return watched.explanation
 
 
 @dataclass(eq=False, kw_only=True)
@@ -60,6 +95,27 @@ class _Watched(Engine):
 
     explanation: Explanation
     times: dict[str, float] = field(default_factory=dict)
+    reach: dict[Part, Any] = field(default_factory=dict)
+
+    async def watch(self, context: Context, query: str, variables: Mapping[str, Any], name: str | None) -> None:
+        """Answer a request, and keep its times."""
+        self.times = dict.fromkeys(STEPS, 0.0)
+        began = time.perf_counter()
+        self.explanation.answer = await self.answer(context, query, variables, name)
+        whole = (time.perf_counter() - began) * 1000
+        side_by_side = min(self.times[_TRIPS], self.times[_OWN])
+        self.times[_REST] = max(0.0, whole - sum(self.times.values()) + side_by_side)
+        self.explanation.times.append(self.times)
+
+    def request(
+        self, context: Context, plan: OperationPlan, known: Mapping[str, Any], given: Mapping[str, Any]
+    ) -> Request:
+        self.explanation.plan = plan
+        return _WatchedRequest(self, context, plan, known, given)
+
+    def _count(self, reason: str) -> None:
+        super()._count(reason)
+        self.explanation.handed_over = reason
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -69,27 +125,31 @@ class _Watched(Engine):
         finally:
             self.times[name] += (time.perf_counter() - began) * 1000
 
+    def longest(self, name: str, began: float, but: float = 0.0) -> None:
+        """Note a step that several do side by side: the longest counts."""
+        self.times[name] = max(self.times[name], (time.perf_counter() - began) * 1000 - but)
+
     def document(self, query: str) -> Document | str:
-        with self.step(STEPS[0]):
+        with self.step(_PARSE):
             return super().document(query)
 
     def plan(self, query: str, variables: Mapping[str, Any], name: str | None) -> tuple[OperationPlan, dict[str, Any]]:
-        before = self.times[STEPS[0]]
-        with self.step(STEPS[1]):
+        before = self.times[_PARSE]
+        with self.step(_PLAN):
             found = super().plan(query, variables, name)
-        self.times[STEPS[1]] -= self.times[STEPS[0]] - before
+        self.times[_PLAN] -= self.times[_PARSE] - before
         return found
 
     def part(self, key: Any, make: Callable[[], StorePlan | RowsPlan]) -> Part:
-        with self.step(STEPS[1]):
+        with self.step(_PLAN):
             found = super().part(key, make)
-        self.explanation.reach[found] = key[2]
+        self.reach[found] = key[2]
         return found
 
     def made(self, key: Any, part: Part, variant: Variant, selection: Any) -> Made:
-        with self.step(STEPS[3]):
+        with self.step(_SOURCE):
             found = super().made(key, part, variant, selection)
-        self.explanation.parts.setdefault(found, (part, []))
+        self.explanation.parts.setdefault(found, Seen(part, self.reach[part]))
         return found
 
 
@@ -99,83 +159,67 @@ class _WatchedRequest(Request):
 
     engine: _Watched
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        operation, given = self.plan.operation, self.given
+        self.resolvers = _WatchedResolvers(self.engine.schema, operation, given, self.context, engine=self.engine)
+
     def _run(
         self, program: Program, viewer: Viewer, store: StoreInfo, rows: Mapping[str, list[Any]]
     ) -> tuple[Run, Variant]:
-        with self.engine.step(STEPS[2]):
+        with self.engine.step(_STATEMENTS):
             return super()._run(program, viewer, store, rows)
 
     async def _read(
         self, store: StoreInfo, key: Any, part: Part, run: tuple[Run, Variant]
     ) -> tuple[Made, list[list[Row]]]:
         began = time.perf_counter()
-        before = self.engine.times[STEPS[3]]
+        before = self.engine.times[_SOURCE]
         made, rows = await super()._read(store, key, part, run)
-        took = (time.perf_counter() - began) * 1000 - (self.engine.times[STEPS[3]] - before)
-        self.engine.times[STEPS[4]] = max(self.engine.times[STEPS[4]], took)
-        stores = self.engine.explanation.parts[made][1]
-        if store.code not in stores:
-            stores.append(store.code)
-        self.engine.explanation.rows[store.code] = [len(found) for found in rows]
+        self.engine.longest(_TRIPS, began, self.engine.times[_SOURCE] - before)
+        seen = self.engine.explanation.parts[made]
+        seen.nulls = _nulls(part.plan.program, run[0])
+        seen.rows[store.code] = [len(found) for found in rows]
         return made, rows
 
 
-# --- as text ---------------------------------------------------------------------------------------------------------
+@dataclass(kw_only=True)
+class _WatchedResolvers(Resolvers):
+    engine: _Watched
+
+    def fields(
+        self,
+        source: Any,
+        type_name: str,
+        path: Path | None,
+        groups: Mapping[str, Sequence[FieldNode]],
+        errors: CollectedErrors,
+        nullable: Path | None,
+    ) -> Awaitable[dict[str, Any] | None]:
+        began = time.perf_counter()
+        found = super().fields(source, type_name, path, groups, errors, nullable)
+        name = ", ".join(own_names(type_name, groups.values()))
+
+        async def timed() -> dict[str, Any] | None:
+            made = await found
+            self.engine.longest(_OWN, began)
+            own = self.engine.explanation.own
+            own[name] = max(own.get(name, 0.0), (time.perf_counter() - began) * 1000)
+            return made
+
+        return timed()
 
 
-def as_text(found: Explanation) -> str:
-    """The explanation in the order in which a request goes its way."""
-    if found.handed_over:
-        return f"Not compiled: {found.handed_over}.\ngraphql-core answers it (docs/reader.md, Compiled)."
-    assert found.plan is not None  # noqa: S101  (it was not handed over)
-    lines = [f"Compiled. Roots: {', '.join(f'{root.key}: {root.name}' for root in found.plan.roots)}."]
-    if not found.parts:
-        lines.append("No store is opened: control rows answer all of it.")
-    for number, (made, (part, stores)) in enumerate(found.parts.items(), 1):
-        lines += ["", f"Part {number}, one round trip for each of: {', '.join(stores)}"]
-        lines += _key(part, found.reach[part])
-        counts = found.rows[stores[-1]] if stores else []
-        for place, template in enumerate(made.variant.templates):
-            lines += _statement(place, template, counts[place] if place < len(counts) else None)
-        for key, read in made.variant.reads.items():
-            lines += ["", "   Columns", *_columns(key, read, "   ")]
-        lines += ["", "   The answer is made by", *(f"     {line}" for line in made.source.splitlines())]
-    lines += ["", f"{'Milliseconds':30}{'first time':>12}{'again':>12}"]
-    for step in STEPS:
-        lines.append(f"{step:30}" + "".join(f"{times[step]:12.2f}" for times in found.times))
-    lines.append(f"{'together':30}" + "".join(f"{sum(times.values()):12.2f}" for times in found.times))
-    if found.answer is not None and "errors" in found.answer:
-        lines += ["", "Errors in the answer:"]
-        lines += [
-            f"   {'.'.join(map(str, e.get('path', ())))}: {e['extensions']['code']}" for e in found.answer["errors"]
-        ]
-    return "\n".join(lines)
+def own_names(type_name: str, groups: Any) -> list[str]:
+    """Fields of a type as people name them, each once."""
+    return list(dict.fromkeys(f"{type_name}.{nodes[0].name.value}" for nodes in groups))
 
 
-def _key(part: Part, reach: Sequence[tuple[str, int]]) -> list[str]:
-    shown = ", ".join(f"{permission} {Scope(scope).name}" for permission, scope in reach) or "nothing"
-    lines = [f"   This plan is for whoever may: {shown}"]
-    if isinstance(part.plan, StorePlan) and part.plan.refused:
-        lines.append(f"   Refused before any statement: {', '.join(part.plan.refused)}")
-    return lines
-
-
-def _statement(place: int, template: Template, rows: int | None) -> list[str]:
-    lines = ["", f"   Statement {place}" + ("" if rows is None else f" ({rows} rows)")]
-    lines += [f"     {line.strip()}" for line in template.text.splitlines()]
-    lines += [f"     ${number} = {source}" for number, source in enumerate(template.sources, 1)]
-    return lines
-
-
-def _columns(key: str, read: Read, indent: str) -> list[str]:
-    where = "no rows" if read.rows is None else f"statement {read.rows}"
-    total = "" if read.total is None else f", total in statement {read.total}"
-    lines = [f"{indent}  {key} → {read.entity.name}: {where}{total}"]
-    if read.rows is not None:
-        cells = {"id": read.id, **read.fields, **{f"({name})": at for name, at in read.locals.items()}}
-        if read.relation is not None:
-            cells = {"(parent)": 0, **cells}
-        lines.append(f"{indent}    " + ", ".join(f"{at} {name}" for name, at in cells.items()))
-    for name, child in read.children.items():
-        lines += _columns(name, child, indent + "  ")
-    return lines
+def _nulls(program: Program, run: Run) -> list[str]:
+    found = []
+    for border, value in run.borders.items():
+        page = program.pages[border.page]
+        keys = [order.field for order in page.order] + ["id"]
+        if value is None:
+            found.append(f"{page.entity}.{keys[border.key]} {border.side} the cursor")
+    return found

@@ -230,6 +230,8 @@ class RowsPlan:
     nodes: Sequence[FieldNode]
     types: tuple[str, ...]
     program: Program
+    #: how many rows of each type
+    counts: Mapping[str, int]
 
 
 def plan_rows(
@@ -251,7 +253,7 @@ def plan_rows(
             rows[name] = selection.node(entities[name], nodes, count), Slot(("ids", name))
         except ForecourtError as error:
             raise HandOver(f"{error.code}: {error.message}") from error
-    return RowsPlan(nodes, tuple(counts), _program(entities, viewer, {}, rows, moment=False))
+    return RowsPlan(nodes, tuple(counts), _program(entities, viewer, {}, rows, moment=False), dict(counts))
 
 
 def _asked(selection: PlanSelection, entity: Entity, group: list[FieldNode]) -> Shape:

@@ -49,32 +49,45 @@ def main() -> None:
             node()
     except Missing as missing:
         sys.exit(str(missing))
-    with opened(given.keep, stores=given.stores, scale=given.scale) as (server, world):
-        measured = measure(server, world, cases, ways, rounds=given.rounds, seconds=given.seconds)
-    about = {
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
-        "load": f"{CONNECTIONS} connections, {given.rounds} rounds of {given.seconds:g} s, {len(world.stores)} stores in turn",
-    }
-    text = markdown(measured, cases, ways, about)
-    print("\n" + text)
-    if given.out is not None:
-        given.out.with_suffix(".md").write_text(text)
-        given.out.with_suffix(".json").write_text(json.dumps(_plain(measured, about), indent=1))
+    measured: dict[str, dict[str, list[Figures]]] = {}
+    try:
+        with opened(given.keep, stores=given.stores, scale=given.scale) as (server, world):
+            measure(server, world, cases, ways, measured, rounds=given.rounds, seconds=given.seconds)
+    finally:  # what was measured before something failed is not lost
+        if measured:
+            _publish(given, measured, cases, ways)
 
 
 def measure(
-    server: Server, world: World, cases: list[Case], ways: list[Way], *, rounds: int, seconds: float
-) -> Measured:
-    """Every figure of every round, by query and way."""
-    measured: dict[str, dict[str, list[Figures]]] = {}
+    server: Server,
+    world: World,
+    cases: list[Case],
+    ways: list[Way],
+    into: dict[str, dict[str, list[Figures]]],
+    *,
+    rounds: int,
+    seconds: float,
+) -> None:
+    """Put every figure of every round into `into`, by query and way."""
     with tempfile.TemporaryDirectory(prefix="fc-bench-load-") as folder:
         load = Load(Path(folder), postmaster(server))
         with running(world, server, [way.process for way in ways], Path(folder)) as servers:
             sizes = compare(world, cases, ways, servers)
             print(f"{len(cases)} queries, the same answers from {', '.join(way.name for way in ways)}", flush=True)
             for case in cases:
-                measured[case.name] = _in_turns(load, world, case, ways, servers, sizes[case.name], rounds, seconds)
-    return measured
+                into[case.name] = _in_turns(load, world, case, ways, servers, sizes[case.name], rounds, seconds)
+
+
+def _publish(given: argparse.Namespace, measured: Measured, cases: list[Case], ways: list[Way]) -> None:
+    about = {
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
+        "load": f"{CONNECTIONS} connections, {given.rounds} rounds of {given.seconds:g} s, stores in turn",
+    }
+    text = markdown(measured, cases, ways, about)
+    print("\n" + text)
+    if given.out is not None:
+        given.out.with_suffix(".md").write_text(text)
+        given.out.with_suffix(".json").write_text(json.dumps(_plain(measured, about), indent=1))
 
 
 def _in_turns(
@@ -92,16 +105,16 @@ def _in_turns(
     sent = {way.name: [request_of(way.name, case, call, world) for call in calls] for way in taking}
     found: dict[str, list[Figures]] = {way.name: [] for way in taking}
 
-    def slice_of(way: Way, number: int, length: float) -> Figures:
+    def slice_of(way: Way, number: int, length: float, size: float) -> Figures:
         to = servers[way.process]
         start = number * 37  # another part of the stores in each round, the same for all ways
-        return load.run(to.port, to.pid, sent[way.name], seconds=length, start=start, size=sizes[way.name])
+        return load.run(to.port, to.pid, sent[way.name], seconds=length, start=start, size=size)
 
     for way in taking:
-        slice_of(way, 0, 2 * seconds)
+        slice_of(way, 0, 2 * seconds, 0.0)
     for number in range(rounds):
         for way in taking if number % 2 == 0 else reversed(taking):
-            found[way.name].append(slice_of(way, number, seconds))
+            found[way.name].append(slice_of(way, number, seconds, sizes[way.name]))
             print(f"{case.name:7} {way.name:9} {_shown(found[way.name][-1])}", flush=True)
     return found
 

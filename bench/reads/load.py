@@ -97,7 +97,7 @@ class Load:
     def run(
         self, port: int, pid: int, requests: Sequence[Request], *, seconds: float, start: int, size: float
     ) -> Figures:
-        """A slice of load, beginning with the request `start`; `size` is the mean answer in bytes, head included.
+        """A slice of load, beginning with the request `start`; `size` is the mean answer in bytes, head included, 0 while warming.
 
         Raises:
             Failed: errors, or answers that are too small.
@@ -109,7 +109,7 @@ class Load:
         at_rest(pid, self.postmaster)
         server, postgres = (spent(was, root) for was, root in zip(before, (pid, self.postmaster), strict=True))
         answered = int(found["requests"])
-        if not answered or found["failed"] or found["bytes"] / answered < SMALLEST * size:
+        if found["failed"] or found["bytes"] < SMALLEST * size * max(answered, 1):
             raise Failed(f"port {port}: {found}; an answer has {size:.0f} bytes")
         served = answered + CONNECTIONS
         return Figures(

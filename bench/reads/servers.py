@@ -18,7 +18,7 @@ from forecourt.tenancy.server import Server
 
 ROOT = Path(__file__).parents[2]
 NODE_FOLDER = Path(__file__).parent / "postgraphile"
-START_SECONDS = 60
+START_SECONDS = 180
 STOP_SECONDS = 15
 
 

@@ -21,10 +21,11 @@ from ...tenancy.reader.entity import Field, Kind
 from .. import ids
 from ..scalars import write_moment
 from ..select import key_of
+from .fields import Made, cell
 from .plan import STORE_VALUES, HandOver, PlanSelection, RowsPlan, StorePlan
 
-#: rows by statement, the store's id, the store → the object of the answer
-Completion = Callable[[Sequence[Sequence[tuple[Any, ...]]], UUID, Any], Any]
+#: rows by statement, the store's id, the store, what fields made in Python need → the object of the answer
+Completion = Callable[[Sequence[Sequence[tuple[Any, ...]]], UUID, Any, Made], Any]
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
@@ -118,7 +119,7 @@ class _Source:
 
     def finished(self, result: str) -> tuple[str, Completion]:
         """The source of a completion that gives `result`, and the completion."""
-        lines = ["def complete(S, store_id, store):", "  P = store_id.bytes"]
+        lines = ["def complete(S, store_id, store, M):", "  P = store_id.bytes"]
         lines += [f"  {line}" for line in (*self._groups.values(), *self._lines, f"return {result}")]
         text = "\n".join(lines) + "\n"
         space = dict(self._names)
@@ -153,10 +154,20 @@ class _Source:
                 value = f"global_id(P, {row}[{read.id}], {entity.name.encode()!r})"
             elif name in entity.relation_by_name:
                 value = self._relation(read, group, row)
+            elif entity.field_by_name[name].made is not None:
+                value = self._made_value(read, name, group, row)
             else:
                 value = self._value(entity.field_by_name[name], f"{row}[{read.fields[name]}]")
             parts.append(f"{key!r}: {value}")
         return "{" + ", ".join(parts) + "}"
+
+    def _made_value(self, read: Read, name: str, group: Sequence[FieldNode], row: str) -> str:
+        """A field that is made in Python: a call with the columns it needs; null where the viewer does not see it."""
+        item = read.made.get(name)
+        if item is None or item.made is None or read.rows is None:
+            return "None"
+        cells = ", ".join(f"{row}[{read.locals[need.column]}]" for need in item.made.needs)
+        return f"{self.constant(cell(item, read.rows, group))}(M, {cells})"
 
     def _value(self, field: Field, cell: str) -> str:
         match field.kind:

@@ -25,6 +25,7 @@ from ..pages import page_of_stores
 from .cache import Bounded
 from .complete import Completion, complete_rows, complete_store
 from .document import Document, coerced, opened, read_document, value_at, weight_of
+from .fields import Fault, Loading, completed, loadings
 from .plan import (
     GROUP_VALUES,
     HandOver,
@@ -54,11 +55,12 @@ Error = tuple[Exception, Sequence[FieldNode], Path]
 
 @dataclass(eq=False)
 class Made:
-    """A variant of a part, ready to run: its statements, and the completion with its source."""
+    """A variant of a part, ready to run: its statements, the completion with its source, and what to load before it."""
 
     variant: Variant
     source: str
     complete: Completion
+    loads: Sequence[Loading]
 
 
 @dataclass(eq=False)
@@ -173,7 +175,7 @@ class Engine:
             )
             if len(part.made) >= 4:
                 part.made.pop(next(iter(part.made)))
-            found = part.made[variant] = Made(variant, source, complete)
+            found = part.made[variant] = Made(variant, source, complete, tuple(loadings(variant.reads.values())))
             weight = part.plan.program.weight() + sum(len(item.source) for item in part.made.values())
             self.parts.put(key, part, weight + self._kept_alive(key))
         return found
@@ -338,7 +340,8 @@ class Request:
             made, rows = await self._read(store, key, part, self._run(plan.program, viewer, store, {}))
         except ForecourtError as error:
             return None, [(error, nodes, path)]
-        return _completed(made, rows, store), refused
+        answer, faults = await completed(made.complete, made.loads, rows, store, self.context.asker(store, viewer))
+        return answer, [*refused, *((error, about, (*path, *at)) for error, about, at in faults)]
 
     async def _nodes(
         self, root: Root, texts: Sequence[str], path: Callable[[int], Path]
@@ -364,16 +367,19 @@ class Request:
         for place, found in enumerate(wanted):
             value, some = of_stores.get(place, (None, []))
             if found is not None and found.type in self.engine.entities and found.store in by_store:
-                read, error = by_store[found.store]
+                read, faults, error = by_store[found.store]
                 value = None if error is not None else read[found.type].get(str(found.row))
-                some = [] if error is None else [(error, root.nodes, path(place))]
+                here = found.type, str(found.row)
+                some = [(one, about, (*path(place), *at[2:])) for one, about, at in faults if at[:2] == here]
+                if error is not None:
+                    some = [(error, root.nodes, path(place))]
             answer.append(value)
             errors += some
         return answer, errors
 
     async def _rows(
         self, store: StoreInfo, nodes: Sequence[FieldNode], by_type: Mapping[str, list[UUID]]
-    ) -> tuple[Any, ForecourtError | None]:
+    ) -> tuple[Any, list[Fault], ForecourtError | None]:
         reach, viewer = self._seen_by(store)
         counts = {name: len(rows) for name, rows in by_type.items()}
         key = (self.plan, tuple(map(id, nodes)), reach, tuple(counts.items()))
@@ -382,8 +388,9 @@ class Request:
         try:
             made, rows = await self._read(store, key, part, self._run(part.plan.program, viewer, store, by_type))
         except ForecourtError as error:
-            return None, error
-        return _completed(made, rows, store), None
+            return None, [], error
+        asker = self.context.asker(store, viewer)
+        return *await completed(made.complete, made.loads, rows, store, asker), None
 
     def _seen_by(self, store: StoreInfo) -> tuple[Any, Viewer]:
         """The viewer at a store, and what of it a plan depends on.
@@ -430,18 +437,6 @@ class Request:
 
     def _value(self, value: Any) -> Any:
         return value_at(self.variables, value.key[1]) if isinstance(value, Slot) else value
-
-
-def _completed(made: Made, rows: Sequence[Sequence[tuple[Any, ...]]], store: StoreInfo) -> Any:
-    """The object of the answer.
-
-    Raises:
-        HandOver: a value that its field cannot show; graphql-core says so at its path.
-    """
-    try:
-        return made.complete(rows, store.id, store)
-    except KeyError as error:
-        raise HandOver("a word outside its vocabulary") from error
 
 
 def _slot_value(variables: Mapping[str, Any], store: UUID, rows: Mapping[str, list[UUID]], slot: Slot) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 from ...auth.roles import Scope
 from ...tenancy.lanes import Row
 from ...tenancy.reader.compile_sql import Program, Read, Run, Template, Variant
-from ...tenancy.reader.entity import Viewer
+from ...tenancy.reader.entity import Batched, Viewer
 from ..context import Context, StoreInfo
 from ..schema import ApiSchema
 from .document import Document
@@ -176,6 +176,11 @@ def _columns(key: str, read: Read, indent: str) -> list[str]:
         if read.relation is not None:
             cells = {"(parent)": 0, **cells}
         lines.append(f"{indent}    " + ", ".join(f"{at} {name}" for name, at in cells.items()))
+        for made in read.made.values():
+            how = made.made
+            lines.append(
+                f"{indent}    {made.name}: made in Python" + (", loaded at once" if isinstance(how, Batched) else "")
+            )
     for name, child in read.children.items():
         lines += _columns(name, child, indent + "  ")
     return lines

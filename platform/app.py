@@ -174,6 +174,7 @@ def operation_context(
         request_id=request_id,
         language=language,
         extra=Services(platform, group),
+        platform=platform,
         read_compiled=partial(read_store, platform.engines) if platform.engines.settings.reader == "compiled" else None,
     )
 

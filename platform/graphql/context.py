@@ -19,7 +19,7 @@ from ..domain.reading import viewer_of
 from ..errors import NotFound, Unavailable
 from ..tenancy.lanes import Row
 from ..tenancy.reader.compile_sql import Run, Variant
-from ..tenancy.reader.entity import Entities, Viewer
+from ..tenancy.reader.entity import Asker, Entities, Viewer
 from ..tenancy.reader.run import Reader, Session
 from . import ids
 from .stores import StoreInfo, Stores
@@ -58,6 +58,8 @@ class Context:
     language: str = "zh-CN"
     #: what doors of the lead's own making need (the platform, services); never looked at here
     extra: Any = None
+    #: the process's platform, handed down to the functions of batched fields
+    platform: Any = None
     #: reads compiled statements of a store in one round trip; None: every query runs in graphql-core
     read_compiled: Callable[[Any, Variant, Run], Awaitable[list[list[Row]]]] | None = None
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SIDE_BY_SIDE))
@@ -123,19 +125,28 @@ class Context:
         make = partial(viewer_of, self.actor, store.id, day, _permissions(self.entities))
         return make() if self._stores is None else self._stores.viewer(store, day, make)
 
+    def asker(self, store: StoreInfo, viewer: Viewer) -> Asker:
+        """What the functions of fields may use at a store."""
+        return Asker(viewer, self.clock.now(), self.language, self.platform, self.group, store)
+
     @asynccontextmanager
     async def reader(self, store: StoreInfo) -> AsyncIterator[Reader]:
-        """A reader on a transaction of the store's own; waits while too many parts run.
+        """A reader on a transaction of the store's own; waits while too many parts run. Nodes are whole after its end.
 
         Raises:
             Unavailable: the store cannot answer now.
         """
+        viewer = self.viewer(store)
         async with self._slots:
             try:
                 async with self.open_store(store) as session:
-                    yield Reader(session, self.entities, self.viewer(store))
+                    reader = Reader(session, self.entities, viewer, self.asker(store, viewer))
+                    yield reader
             except (TimeoutError, OSError) as error:
                 raise Unavailable("the store cannot answer now") from error
+            # Only now, when the store's connection is given back: a load that waited for another while holding one could
+            # wait for requests that do the same.
+            await reader.settle()
 
     async def ask(self, store: StoreInfo, variant: Variant, run: Run) -> list[list[Row]]:
         """The rows of compiled statements of a store; waits while too many parts run.

@@ -11,6 +11,7 @@ from strawberry.types.unset import UNSET
 
 from ..errors import ForecourtError
 from ..tenancy.reader.entity import Entities, Entity
+from ..tenancy.reader.made import Failure
 from ..tenancy.reader.shape import DEFAULT_PAGE, MAX_PAGE, Connection, Edge, Node
 from . import ids
 from .context import StoreInfo
@@ -40,8 +41,17 @@ def stamp(found: Node | Connection | None, store: Any) -> None:
 
 
 def read_value(source: Any, name: str) -> Any:
-    """The default resolver: a value of a node, or an attribute of anything else."""
-    return source.values[name] if isinstance(source, Node) else getattr(source, name)
+    """The default resolver: a value of a node, or an attribute of anything else.
+
+    Raises:
+        Exception: what went wrong when the value was made.
+    """
+    if not isinstance(source, Node):
+        return getattr(source, name)
+    found = source.values[name]
+    if isinstance(found, Failure):
+        raise found.again()
+    return found
 
 
 def _type_name(found: Any, _info: Any, _abstract: Any) -> str:

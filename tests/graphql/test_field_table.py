@@ -17,8 +17,8 @@ from forecourt.auth.roles import ROLES, goes_with
 from forecourt.domain.entities import ENTITIES
 from forecourt.graphql.api import api_schema
 from forecourt.graphql.ids import GlobalId
-from forecourt.tenancy.reader.entity import Kind
-from tests.graphql.conftest import Api
+from forecourt.tenancy.reader.entity import Batched, Computed, Kind
+from tests.graphql.conftest import NOW, Api
 from tests.graphql.live import codes
 from tests.graphql.test_documents import plain
 from tests.stores import Row, ScratchStore
@@ -81,10 +81,11 @@ def cell(role: str, place: str, name: str) -> str:
 
 
 def leaves(name: str) -> list[str]:
-    """The fields of a type that hold values."""
+    """The fields of a type that hold values of the row: what is loaded from elsewhere, a scratch store does not have."""
     found = api_schema()._schema.type_map[name]
     assert isinstance(found, GraphQLObjectType)
-    return [key for key, field in found.fields.items() if is_leaf_type(get_named_type(field.type)) and key != "id"]
+    left = {"id"} | {item.name for item in ENTITIES[name].fields if isinstance(item.made, Batched)}
+    return [key for key, field in found.fields.items() if is_leaf_type(get_named_type(field.type)) and key not in left]
 
 
 ASKERS = [
@@ -148,6 +149,9 @@ def whole(name: str, role: str, place: str, rows: Mapping[str, Row]) -> list[Row
 def wanted(type_: str, name: str, role: str, place: str, row: Row) -> Any:
     """The value of a field, or null where the table hides it from the role."""
     item = ENTITIES[type_].field_by_name[name]
+    if isinstance(item.made, Computed):
+        now = () if item.made.when is None else (NOW,)
+        return plain(item.made.function(*(row[need.column] for need in item.made.needs), *now))
     value = row[item.column]
     mask = MASKS.get(f"{type_}.{name}")
     if mask is not None and not cell(role, place, f"{type_}.{name}"):

@@ -3,9 +3,10 @@
 from sqlalchemy import ColumnElement, FromClause, or_
 
 from ...tenancy.reader.common import recorded
-from ...tenancy.reader.entity import Grant, Reach, Viewer, Words, entity, many, one, value
+from ...tenancy.reader.entity import Grant, Kind, Reach, Viewer, When, Words, computed, entity, many, one, value
 from ..people.reach import about, among, transaction_about
 from .model import Call, FollowUpTask
+from .task_rules import is_overdue
 
 CALL_KIND = Words(
     "CallKind",
@@ -96,6 +97,15 @@ FOLLOW_UP_TASK = entity(
         value("notBefore", FollowUpTask.not_before, "Not to be done earlier 最早时间."),
         value("dueAt", FollowUpTask.due_at, "To be done by 截止时间."),
         value("state", FollowUpTask.state, "Where it stands 任务状态.", words=TASK_STATE),
+        computed(
+            "overdue",
+            Kind.BOOL,
+            (FollowUpTask.state, FollowUpTask.due_at),
+            "Still to be done although its time has passed, as of the moment of the read 是否逾期.",
+            is_overdue,
+            when=When.NOW,
+            nullable=False,
+        ),
         value("attempts", FollowUpTask.attempts, "Attempts so far 尝试次数."),
         value("outcome", FollowUpTask.outcome, "What came of it 结果."),
         value("closedAt", FollowUpTask.closed_at, "When it was closed 关闭时间."),

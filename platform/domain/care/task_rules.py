@@ -259,3 +259,8 @@ def _clock(found: Mapping[str, object], key: str, default: time) -> time:
 def _quiet(local: time, policy: CarePolicy) -> bool:
     start, end = policy.quiet_from, policy.quiet_until
     return start <= local < end if start <= end else local >= start or local < end
+
+
+def is_overdue(state: str, due_at: datetime, now: datetime) -> bool:
+    """Still to be done although its time has passed 逾期; the due moment itself is in time (domain section 3.6)."""
+    return state in OPEN_STATES and due_at < now

@@ -3,9 +3,10 @@
 from sqlalchemy import ColumnElement, FromClause, or_, select
 
 from ...tenancy.reader.common import recorded
-from ...tenancy.reader.entity import Grant, Reach, Through, Viewer, Words, entity, many, one, value
+from ...tenancy.reader.entity import Grant, Kind, Reach, Through, Viewer, Words, computed, entity, many, one, value
 from ..people.reach import among, transaction_about
 from .model import Complaint, ComplaintAccused
+from .rules import minutes_to_answer
 
 READ = "complaints:complaint:read"
 
@@ -78,6 +79,13 @@ COMPLAINT = entity(
         value("severity", Complaint.severity, "How grave it is 严重程度.", words=SEVERITY),
         value("receivedAt", Complaint.received_at, "When it was received 受理时间."),
         value("acknowledgedAt", Complaint.acknowledged_at, "When the customer got a first answer 首次响应."),
+        computed(
+            "minutesToAnswer",
+            Kind.INT,
+            (Complaint.received_at, Complaint.acknowledged_at),
+            "Whole minutes until the first answer; null: not answered yet 响应时长.",
+            minutes_to_answer,
+        ),
         value("validity", Complaint.validity, "Whether it is justified 有效性.", words=VALIDITY),
         value("validityDecidedAt", Complaint.validity_decided_at, "When that was ruled 判定时间."),
         value("validityDecidedBy", Complaint.validity_decided_by, "Who ruled it: key of an account 判定人."),

@@ -3,9 +3,10 @@
 from sqlalchemy import ColumnElement, FromClause, select
 
 from ...tenancy.reader.common import recorded
-from ...tenancy.reader.entity import Grant, Reach, Viewer, Words, entity, many, one, value
+from ...tenancy.reader.entity import Grant, Kind, Reach, Viewer, Words, batched, entity, many, one, value
 from ..people.reach import transaction_about
 from .model import Answer, Invitation, Response
+from .titles import titles_of
 
 CHANNEL = Words(
     "SurveyChannel",
@@ -80,6 +81,13 @@ INVITATION = entity(
     fields=(
         value("surveyNo", Invitation.survey_no, "Number of the survey 调查编号."),
         value("template", Invitation.template, "Code of the questionnaire, such as T1 问卷."),
+        batched(
+            "templateTitle",
+            Kind.TEXT,
+            (Invitation.template, Invitation.template_id),
+            "Title of the questionnaire in the viewer's language; null: no version of it is known 问卷名称.",
+            titles_of,
+        ),
         value("origin", Invitation.origin, "Imported or sent by Forecourt 来源.", words=ORIGIN),
         value("state", Invitation.state, "Where it stands 邀请状态.", words=STATE),
         value("channel", Invitation.channel, "How the customer is asked 调查渠道.", words=CHANNEL),

@@ -3,10 +3,11 @@
 from sqlalchemy import ColumnElement, FromClause
 
 from ...tenancy.reader.common import recorded
-from ...tenancy.reader.entity import Grant, Reach, Viewer, Words, entity, many, one, value
+from ...tenancy.reader.entity import Grant, Kind, Reach, Viewer, Words, computed, entity, many, one, value
 from ..masking import mask
 from ..people.reach import about, repair_orders_about
 from .model import Attendance, LabourLine, PartLine, RepairOrder
+from .rules import repair_hours
 
 READ = "workshop:order:read"
 
@@ -51,6 +52,13 @@ REPAIR_ORDER = entity(
         value("customerSigned", RepairOrder.customer_signed, "The customer signed 客户签字."),
         value("invoicedAt", RepairOrder.invoiced_at, "When it was invoiced 结算."),
         value("handedOverAt", RepairOrder.handed_over_at, "When the vehicle was handed over 交车."),
+        computed(
+            "repairHours",
+            Kind.DECIMAL,
+            (RepairOrder.opened_at, RepairOrder.handed_over_at),
+            "Hours from the opening to the hand-over; null: the vehicle is still here 维修周期.",
+            repair_hours,
+        ),
         value("cancelledAt", RepairOrder.cancelled_at, "When it was cancelled 作废."),
         *recorded(RepairOrder),
     ),

@@ -19,10 +19,11 @@ from ...tenancy.reader.compile_sql import Read, Variant
 from ...tenancy.reader.entity import Field, Kind
 from .. import ids
 from ..select import key_of
+from .fields import Made, cell
 from .plan import STORE_VALUES, HandOver, PlanSelection, RowsPlan, StorePlan
 
-#: rows by statement, the store's id, the store → the object of the answer
-Completion = Callable[[Sequence[Sequence[tuple[Any, ...]]], UUID, Any], Any]
+#: rows by statement, the store's id, the store, what fields made in Python need → the object of the answer
+Completion = Callable[[Sequence[Sequence[tuple[Any, ...]]], UUID, Any, Made], Any]
 
 # --- what the generated source calls ---------------------------------------------------------------------------------
 
@@ -98,7 +99,7 @@ class _Source:
 
     def finished(self, result: str) -> tuple[str, Completion]:
         """The source of a completion that gives `result`, and the completion."""
-        lines = ["def complete(S, store_id, store):"]
+        lines = ["def complete(S, store_id, store, M):"]
         lines += [f"  {line}" for line in (*self._groups.values(), *self._lines, f"return {result}")]
         text = "\n".join(lines) + "\n"
         space = dict(self._names)
@@ -133,6 +134,8 @@ class _Source:
                 value = f"{self._prefix(entity.name)} + {row}[{read.id}]"
             elif name in entity.relation_by_name:
                 value = self._relation(read, group, row)
+            elif entity.field_by_name[name].made is not None:
+                value = self._made_value(read, name, group, row)
             else:
                 value = self._value(entity.field_by_name[name], f"{row}[{read.fields[name]}]")
             parts.append(f"{key!r}: {value}")
@@ -143,6 +146,14 @@ class _Source:
         name = f"I_{type_}"
         self._groups.setdefault(name, f"{name} = prefix({type_!r}, store_id)")
         return name
+
+    def _made_value(self, read: Read, name: str, group: Sequence[FieldNode], row: str) -> str:
+        """A field that is made in Python: a call with the columns it needs; null where the viewer does not see it."""
+        item = read.made.get(name)
+        if item is None or item.made is None or read.rows is None:
+            return "None"
+        cells = ", ".join(f"{row}[{read.locals[need.column]}]" for need in item.made.needs)
+        return f"{self.constant(cell(item, read.rows, group))}(M, {cells})"
 
     def _value(self, field: Field, cell: str) -> str:
         match field.kind:

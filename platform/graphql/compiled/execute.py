@@ -28,6 +28,7 @@ from .cache import Bounded
 from .complete import Completion, complete_rows, complete_store
 from .control import Control, together
 from .document import Document, read_document
+from .fields import Fault, Loading, completed, loadings
 from .plan import (
     HandOver,
     OperationPlan,
@@ -59,11 +60,12 @@ _NOT_PLAIN = "somebody who stands in for another, or looks as a role"
 
 @dataclass(eq=False)
 class Made:
-    """A variant of a part, ready to run: its statements, and the completion with its source."""
+    """A variant of a part, ready to run: its statements, the completion with its source, and what to load before it."""
 
     variant: Variant
     source: str
     complete: Completion
+    loads: Sequence[Loading]
 
 
 @dataclass(eq=False)
@@ -183,7 +185,7 @@ class Engine:
             )
             if len(part.made) >= 4:
                 part.made.pop(next(iter(part.made)))
-            found = part.made[variant] = Made(variant, source, complete)
+            found = part.made[variant] = Made(variant, source, complete, tuple(loadings(variant.reads.values())))
             weight = part.plan.program.weight() + sum(len(item.source) for item in part.made.values())
             self.parts.put(key, part, weight + self._kept_alive(key))
         return found
@@ -319,7 +321,10 @@ class Request:
         if not plan.own:
             for name, group, refusal in plan.refusals:
                 self._fail(refusal, group, path.add_key(name, ids.STORE))
-        return _completed(made, rows, store) | own
+        answer, faults = await completed(made.complete, made.loads, rows, store, self.context.asker(store, viewer))
+        for fault, about, at in faults:
+            self._fail(fault, about, _below(path, at))
+        return answer | own
 
     def _of_store(
         self, store: StoreInfo, plan: StorePlan, path: Path, errors: CollectedErrors
@@ -354,14 +359,19 @@ class Request:
                 if isinstance(read, ForecourtError):
                     self._fail(read, root.nodes, path(place))
                 else:
-                    value = read[found.type].get(str(found.row))
+                    rows_, faults = read
+                    here = found.type, str(found.row)
+                    value = rows_[found.type].get(here[1])
+                    for fault, about, at in faults:
+                        if at[:2] == here:
+                            self._fail(fault, about, _below(path(place), at[2:]))
             answer.append(value)
         return answer
 
     async def _rows(
         self, store: StoreInfo, nodes: Sequence[FieldNode], by_type: Mapping[str, list[UUID]]
-    ) -> "dict[str, dict[str, Any]] | ForecourtError":
-        """Rows by type and id, or why the store cannot answer: an error for each of its ids."""
+    ) -> "tuple[dict[str, dict[str, Any]], list[Fault]] | ForecourtError":
+        """Rows by type and id, and which of their fields failed; or why the store cannot answer: an error for each of its ids."""
         reach, viewer = self._seen_by(store)
         counts = {name: len(rows) for name, rows in by_type.items()}
         key = (self.plan, tuple(map(id, nodes)), reach, tuple(counts.items()))
@@ -371,8 +381,7 @@ class Request:
             made, rows = await self._read(store, key, part, self._run(part.plan.program, viewer, store, by_type))
         except ForecourtError as error:
             return error
-        by_id: dict[str, dict[str, Any]] = _completed(made, rows, store)
-        return by_id
+        return await completed(made.complete, made.loads, rows, store, self.context.asker(store, viewer))
 
     def _seen_by(self, store: StoreInfo) -> tuple[Any, Viewer]:
         """The viewer at a store, and what of it a plan depends on.
@@ -421,21 +430,15 @@ class Request:
         return value_at(self.known, value.key[1]) if isinstance(value, Slot) else value
 
 
+def _below(path: Path, at: Sequence[str | int]) -> Path:
+    for step in at:
+        path = path.add_key(step)
+    return path
+
+
 async def _only(found: Awaitable[dict[str, Any] | None], key: str) -> Any:
     values = await found
     return None if values is None else values[key]
-
-
-def _completed(made: Made, rows: Sequence[Sequence[tuple[Any, ...]]], store: StoreInfo) -> Any:
-    """The object of the answer.
-
-    Raises:
-        HandOver: a value that its field cannot show; graphql-core says so at its path.
-    """
-    try:
-        return made.complete(rows, store.id, store)
-    except KeyError as error:
-        raise HandOver("a word outside its vocabulary") from error
 
 
 def _slot_value(variables: Mapping[str, Any], store: UUID, rows: Mapping[str, list[UUID]], slot: Slot) -> Any:

@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from ..lane import Statement
 from ..names import TENANT_PLACEHOLDER
 from . import cursor
-from .entity import Entities, Entity, Kind, Relation, Viewer
+from .entity import Entities, Entity, Field, Kind, Relation, Viewer
 from .shape import Order, Shape, Slot
 from .sql import (
     Level,
@@ -93,6 +93,8 @@ class Read:
     rows: int | None
     total: int | None
     fields: Mapping[str, int]
+    #: asked fields that are made in Python, of columns in `locals`; one that the viewer does not see is missing
+    made: Mapping[str, Field]
     id: int
     locals: Mapping[str, int]
     keys: tuple[int, ...]
@@ -273,6 +275,7 @@ class _Walk:
             rows=rows,
             total=total,
             fields={name: first + 1 + number for number, name in enumerate(lv.fields)},
+            made={item.name: item for item in lv.made},
             id=first,
             locals={name: after_fields + number for number, name in enumerate(lv.locals)},
             keys=(*range(after_locals, after_locals + len(lv.keys) - 1), first),

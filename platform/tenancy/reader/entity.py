@@ -4,9 +4,9 @@ A declaration says what exists and who may see which row. It knows tables and no
 and the SQL of every read are made from it. See docs/reader.md for how to add a field.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from enum import IntEnum, StrEnum
 from typing import Any
 from uuid import UUID
@@ -92,12 +92,64 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks, and what a field's function may use beside the row: the moment of the read (UTC), the language, and as the
+    door hands them down the process's platform (of the domain floor), the group and the store as they were resolved."""
+
+    viewer: Viewer
+    now: datetime
+    language: str = "zh-CN"
+    platform: Any = None
+    group: Any = None
+    store: Any = None
+
+
+class When(StrEnum):
+    """What a computed field's function gets after the columns: the moment of the read in UTC, or the store's local day."""
+
+    NOW = "now"
+    TODAY = "today"
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A column whose value a field's function gets, and what it is in Python. Moments come in UTC."""
+
+    column: str
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A value made of columns of its row by a pure function."""
+
+    needs: tuple[Need, ...]
+    function: Callable[..., Any]
+    when: When | None = None
+
+
+Key = tuple[Any, ...]
+#: Gives the values of distinct keys: by key (one that is missing is null), or one for each in their order.
+Load = Callable[[Asker, Sequence[Key]], Awaitable[Mapping[Key, Any] | Sequence[Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Batched:
+    """A value asked of something else, at once for all rows of a level; `needs` are the columns of a key."""
+
+    needs: tuple[Need, ...]
+    load: Load
+
+
+@dataclass(frozen=True, slots=True)
 class Field:
     """A value of an entity.
 
     `name` is the name in the API. With a `permission`, viewers who lack it get the column `masked` instead, or null when
     there is none; with `least` (a column and a number) they get the value where that column is large enough, else null.
     Filters and orders see what the viewer sees. JSON and DIGEST can be neither filtered nor ordered.
+
+    A field that is `made` in Python has no column, and is neither filtered nor ordered.
     """
 
     name: str
@@ -113,6 +165,7 @@ class Field:
     sortable: bool = True
     #: an INT whose column holds more than 32 bits
     wide: bool = False
+    made: Computed | Batched | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +222,13 @@ class Entity:
 
     def shown_column(self, item: Field, viewer: Viewer) -> str | None:
         """The column that this viewer gets for a field; None where they get nothing (or only where `least` is reached)."""
+        return item.column if self.shows(item, viewer) else item.masked
+
+    def shows(self, item: Field, viewer: Viewer) -> bool:
+        """Does this viewer get the field's own value, and not what stands in its place?"""
         if item.permission is None:
-            return item.column
-        if viewer.holds(item.permission):
-            return item.column if viewer.within is None else self.shown_column(item, viewer.within)
-        return item.masked
+            return True
+        return viewer.holds(item.permission) and (viewer.within is None or self.shows(item, viewer.within))
 
 
 _KINDS: tuple[tuple[type[Any], Kind], ...] = (
@@ -209,8 +264,8 @@ def value(
         ValueError: the column is encrypted or a secret hash, or bytes without ``kind=DIGEST``.
     """
     for one in (column, masked):
-        if one is not None and (one.key.endswith("_enc") or one.key in _SECRET):
-            raise ValueError(f"{one} must never be read")
+        if one is not None:
+            _refuse_secret(one)
     found = Kind.WORD if words else kind or _kind(column)
     plain = found not in (Kind.JSON, Kind.DIGEST)
     return Field(
@@ -227,6 +282,90 @@ def value(
         sortable=plain and found is not Kind.BOOL,
         wide=isinstance(column.type, types.BigInteger),
     )
+
+
+def computed(
+    name: str,
+    kind: Kind,
+    needs: tuple[InstrumentedAttribute[Any], ...],
+    description: str,
+    function: Callable[..., Any],
+    *,
+    when: When | None = None,
+    nullable: bool = True,
+    words: Words | None = None,
+    permission: str | None = None,
+) -> Field:
+    """Declare a field whose value a pure function makes of columns of the row, and of what `when` names.
+
+    The function gets the columns' values in Python (see `Kind`), null as None. What it raises, and what is no value of the
+    kind, is an error at the field.
+
+    Raises:
+        ValueError: a column that must never be read, or a kind that can be no field of this sort.
+    """
+    return _made(name, kind, description, Computed(_needs(needs), function, when), nullable, words, permission)
+
+
+def batched(
+    name: str,
+    kind: Kind,
+    needs: tuple[InstrumentedAttribute[Any], ...],
+    description: str,
+    load: Load,
+    *,
+    nullable: bool = True,
+    words: Words | None = None,
+    permission: str | None = None,
+) -> Field:
+    """Declare a field whose values `load` gives for the distinct keys (values of `needs`) of all rows of a level at once.
+
+    It is called at most once per level of a store's part, after the rows were read and outside their transaction. What it
+    raises is an error at the field of every row.
+
+    Raises:
+        ValueError: as `computed`; or no column, or one whose values are no keys.
+    """
+    found = _needs(needs)
+    if not found or any(need.kind is Kind.JSON for need in found):
+        raise ValueError(f"{name}: a key is made of columns whose values can be compared")
+    return _made(name, kind, description, Batched(found, load), nullable, words, permission)
+
+
+def _needs(columns: tuple[InstrumentedAttribute[Any], ...]) -> tuple[Need, ...]:
+    for column in columns:
+        _refuse_secret(column)
+    return tuple(Need(column.key, _kind(column)) for column in columns)
+
+
+def _made(
+    name: str,
+    kind: Kind,
+    description: str,
+    made: Computed | Batched,
+    nullable: bool,
+    words: Words | None,
+    permission: str | None,
+) -> Field:
+    if kind in (Kind.DIGEST, Kind.JSON) or (kind is Kind.WORD) != (words is not None):
+        raise ValueError(f"{name}: a field made in Python is of a plain kind, or of WORD with its words")
+    return Field(
+        name=name,
+        column="",
+        kind=kind,
+        description=description,
+        nullable=nullable or permission is not None,
+        words=words,
+        permission=permission,
+        filterable=False,
+        sortable=False,
+        made=made,
+    )
+
+
+def _refuse_secret(column: InstrumentedAttribute[Any]) -> None:
+    if column.key.endswith("_enc") or column.key in _SECRET:
+        raise ValueError(f"{column} must never be read")
 
 
 def _kind(column: InstrumentedAttribute[Any]) -> Kind:
@@ -306,3 +445,16 @@ class Entities:
             far = self._by_name[relation.target].table
             if relation.local not in item.table.c or relation.remote not in far.c:
                 raise ValueError(f"{item.name}.{relation.name}: no such column")
+        for one in item.fields:
+            if one.made is not None:
+                self._check_needs(item, one, one.made)
+
+    def _check_needs(self, item: Entity, field: Field, made: Computed | Batched) -> None:
+        """A field that is made shows no column that its viewers could not see as it is, in any entity of the table."""
+        for need in made.needs:
+            if need.column not in item.table.c:
+                raise ValueError(f"{item.name}.{field.name}: no such column")
+            for other in self:
+                for shown in other.fields if other.table is item.table else ():
+                    if shown.column == need.column and shown.permission not in (None, field.permission):
+                        raise ValueError(f"{item.name}.{field.name}: {need.column} needs {shown.permission}")

@@ -4,8 +4,9 @@ One statement per level whatever the number of rows, and one more where a total 
 faster reader is compared with, so it prefers being plainly right.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,7 +15,8 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from . import cursor
-from .entity import Entities, Relation, Viewer
+from .entity import Asker, Batched, Computed, Entities, Field, Key, Relation, Viewer
+from .made import arguments, batched_values, computed_value
 from .shape import Connection, Edge, Node, Shape
 from .sql import (
     Level,
@@ -33,12 +35,28 @@ Session = AsyncSession
 
 
 @dataclass(frozen=True, slots=True)
+class _Waiting:
+    """Rows of one level that wait for the values of a batched field."""
+
+    item: Field
+    made: Batched
+    nodes: Sequence[Node]
+    keys: Sequence[Key]
+
+
+@dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads for one viewer on one open session. The session's transaction decides the snapshot."""
+    """Reads for one viewer on one open session. The session's transaction decides the snapshot.
+
+    Values of batched fields are missing until `settle`, which needs the session no longer. `asker` is needed for them, and
+    for fields that look at the time.
+    """
 
     session: Session
     entities: Entities
     viewer: Viewer
+    asker: Asker | None = None
+    _waiting: list[_Waiting] = field(default_factory=list)
 
     async def moment(self) -> datetime:
         """The database's time of this transaction: the answer is true as of then."""
@@ -71,6 +89,15 @@ class Reader:
         lv = level(self.entities, self.viewer, shape)
         return await self._nodes(lv, (await self.session.execute(rows_by_id(lv, ids))).all())
 
+    async def settle(self) -> None:
+        """Load what batched fields of the rows read so far need, side by side: one call per level and field."""
+        waiting = tuple(self._waiting)
+        self._waiting.clear()
+        calls = (batched_values(one.item, one.made, list(dict.fromkeys(one.keys)), self.asker) for one in waiting)
+        for one, values in zip(waiting, await asyncio.gather(*calls), strict=True):
+            for node, key in zip(one.nodes, one.keys, strict=True):
+                node.values[one.item.name] = values[key]
+
     async def _page(self, lv: Level, window: Window, rows: Sequence[Sequence[Any]]) -> Connection:
         return (await self._pages(lv, window, {None: rows}))[None]
 
@@ -96,6 +123,7 @@ class Reader:
     async def _nodes(self, lv: Level, rows: Sequence[Sequence[Any]]) -> list[Node]:
         first = 1 + len(lv.fields)
         nodes = [Node(lv.entity.name, row[0], dict(zip(lv.fields, row[1:first], strict=True))) for row in rows]
+        self._make(lv, rows, nodes)
         for key, child in lv.shape.children.items():
             relation = lv.entity.relation_by_name[child.relation]
             place = first + lv.locals.index(relation.local)
@@ -107,6 +135,23 @@ class Reader:
                 if relation.many and child.shape.total and value not in below:
                     node.children[key] = Connection(total=0)
         return nodes
+
+    def _make(self, lv: Level, rows: Sequence[Sequence[Any]], nodes: Sequence[Node]) -> None:
+        """The asked fields that are made in Python; null where the viewer does not see them."""
+        hidden = lv.shape.fields.difference(lv.fields, (item.name for item in lv.made))
+        for node in nodes:
+            node.values.update(dict.fromkeys(hidden))
+        first = 1 + len(lv.fields)
+        for item in lv.made:
+            assert item.made is not None  # noqa: S101  (that is what stands there)
+            needs = item.made.needs
+            places = [first + lv.locals.index(need.column) for need in needs]
+            values = [arguments(needs, [row[place] for place in places]) for row in rows]
+            if isinstance(item.made, Computed):
+                for node, given in zip(nodes, values, strict=True):
+                    node.values[item.name] = computed_value(item, item.made, given, self.asker)
+            else:
+                self._waiting.append(_Waiting(item, item.made, nodes, values))
 
     async def _below(self, relation: Relation, shape: Shape, values: Sequence[Any]) -> Mapping[Any, Node | Connection]:
         """What stands behind a relation for every value that leads there."""

@@ -100,9 +100,12 @@ class Level:
     row: FromClause
     columns: tuple[ColumnElement[Any], ...]
     fields: tuple[str, ...]
+    #: columns as they are: those that lead to rows below, and those that fields made in Python need
     locals: tuple[str, ...]
     keys: tuple[Key, ...]
     allowed: Predicate
+    #: asked fields that are made in Python and that the viewer sees
+    made: tuple[Field, ...]
 
     def window(self) -> Window:
         """The page asked for.
@@ -134,9 +137,12 @@ def level(entities: Entities, viewer: Viewer, shape: Shape) -> Level:
     """
     entity = entities[shape.entity]
     row = entity.table.alias()
-    fields = tuple(sorted(shape.fields))
+    asked = [entity.field_by_name[name] for name in sorted(shape.fields)]
+    fields = tuple(item.name for item in asked if item.made is None)
+    made = tuple(item for item in asked if item.made is not None and entity.shows(item, viewer))
     relations = (entity.relation_by_name[child.relation] for child in shape.children.values())
-    locals_ = tuple(sorted({relation.local for relation in relations}))
+    needed = {need.column for item in made if item.made is not None for need in item.made.needs}
+    locals_ = tuple(sorted({relation.local for relation in relations} | needed))
     keys = tuple(_key(entity, viewer, row, order) for order in shape.order)
     down = bool(keys) and keys[-1].descending
     keys += (Key(row.c.id, Kind.UUID, down, nullable=False),)
@@ -146,7 +152,7 @@ def level(entities: Entities, viewer: Viewer, shape: Shape) -> Level:
     columns = [row.c.id, *(shown(entity, entity.field_by_name[name], viewer, row) for name in fields)]
     columns += [row.c[name] for name in locals_]
     columns += [key.expression for key in keys[:-1]]
-    return Level(entity, shape, row, tuple(columns), fields, locals_, keys, allowed)
+    return Level(entity, shape, row, tuple(columns), fields, locals_, keys, allowed, made)
 
 
 def root_rows(lv: Level, window: Window) -> Select[Any]:

@@ -21,6 +21,7 @@ from forecourt.domain.care.task_rules import (
     delivery_call,
     done_state,
     evidence,
+    is_overdue,
     objection,
     policy_from,
     recovery,
@@ -150,3 +151,13 @@ def test_the_clock_only_moves_what_is_open() -> None:
 def test_nonsense_in_settings_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(Invalid):
         policy_from(wrong)
+
+
+@given(
+    st.sampled_from(("PLANNED", "OPEN", "OVERDUE", "DONE_ON_TIME", "DONE_LATE", "UNREACHABLE", "CANCELLED")),
+    st.integers(-2, 2),
+)
+def test_overdue_is_what_the_clock_would_say_of_an_open_task(state: str, seconds: int) -> None:
+    now = DELIVERED + timedelta(seconds=seconds)
+    open_ = state in ("PLANNED", "OPEN", "OVERDUE")
+    assert is_overdue(state, DELIVERED, now) is (open_ and clock_state(state, DELIVERED, DELIVERED, now) == "OVERDUE")

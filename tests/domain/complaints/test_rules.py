@@ -1,6 +1,6 @@
 """The two axes of a complaint, over every standing there is."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -13,6 +13,7 @@ from forecourt.domain.complaints.rules import (
     check_close,
     check_filing,
     check_verdict,
+    minutes_to_answer,
 )
 from forecourt.errors import Invalid, Refused, WrongState
 
@@ -83,3 +84,11 @@ def test_what_cannot_be_recorded(changed: dict[str, object], path: str) -> None:
     with pytest.raises(Invalid) as error:
         check_filing(**sound | changed)  # type: ignore[arg-type]
     assert error.value.path == (path,)
+
+
+@pytest.mark.parametrize(
+    ("after", "minutes"), [(None, None), (0, 0), (59, 0), (60, 1), (1_799, 29), (1_800, 30), (-5, 0), (86_400, 1_440)]
+)
+def test_an_answer_takes_the_whole_minutes_since_the_receipt(after: int | None, minutes: int | None) -> None:
+    answered = None if after is None else NOON + timedelta(seconds=after)
+    assert minutes_to_answer(NOON, answered) == minutes

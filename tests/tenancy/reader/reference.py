@@ -3,12 +3,12 @@
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
 from forecourt.domain.entities import ENTITIES
-from forecourt.tenancy.reader.entity import Entity, Kind, Reach, Relation, Viewer
+from forecourt.tenancy.reader.entity import Computed, Entity, Field, Kind, Reach, Relation, Viewer, When
 from forecourt.tenancy.reader.shape import (
     DEFAULT_PAGE,
     Compare,
@@ -26,12 +26,17 @@ from tests.stores import Row, ScratchStore
 Rule = Callable[["Naive", Reach, Row], bool]
 
 
+#: The moment of a read, unless another is said.
+NOW = datetime(2026, 9, 3, tzinfo=UTC)
+
+
 @dataclass
 class Naive:
     """A viewer and the rows of one store."""
 
     store: ScratchStore
     viewer: Viewer
+    now: datetime = NOW
     _people: dict[Reach, set[UUID]] = field(default_factory=dict)
     _visible: dict[str, list[Row]] = field(default_factory=dict)
     _rows: dict[str, dict[UUID, Row]] = field(default_factory=dict)
@@ -100,11 +105,19 @@ class Naive:
         if name == "id":
             return row["id"]
         item = entity.field_by_name[name]
+        if isinstance(item.made, Computed):
+            return self.made(entity, item, item.made, row)
         column = entity.shown_column(item, self.viewer)
         if column is None and item.least is not None and row[item.least[0]] >= item.least[1]:
             column = item.column
         value = None if column is None else row[column]
         return value.hex() if item.kind is Kind.DIGEST and value is not None else value
+
+    def made(self, entity: Entity, item: Field, how: Computed, row: Row) -> Any:
+        if item.permission is not None and not entity.shows(item, self.viewer):
+            return None
+        more = () if how.when is None else (self.now,) if how.when is When.NOW else (self.viewer.today,)
+        return how.function(*(row[need.column] for need in how.needs), *more)
 
     def holds(self, entity: Entity, row: Row, asked: Condition) -> bool:
         match asked:

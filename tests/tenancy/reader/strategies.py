@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from forecourt.domain.entities import ENTITIES
-from forecourt.tenancy.reader.entity import Entity, Field, Kind
+from forecourt.tenancy.reader.entity import Batched, Entity, Field, Kind
 from forecourt.tenancy.reader.shape import (
     Child,
     Compare,
@@ -74,10 +74,15 @@ def orders(entity: Entity) -> st.SearchStrategy[tuple[Order, ...]]:
     return st.lists(st.builds(Order, st.sampled_from(names), st.booleans()), max_size=3).map(tuple)
 
 
+def _asked(entity: Entity) -> list[str]:
+    """Fields that the rows alone answer."""
+    return [field.name for field in entity.fields if not isinstance(field.made, Batched)]
+
+
 @st.composite
 def shapes(draw: st.DrawFn, store: ScratchStore, entity: Entity, depth: int = 2) -> Shape:
     """A shape of the entity with up to `depth` levels below it, always within the limit of rows."""
-    fields = draw(st.frozensets(st.sampled_from([field.name for field in entity.fields])))
+    fields = draw(st.frozensets(st.sampled_from(_asked(entity))))
     children: dict[str, Child] = {}
     if depth and entity.relations:
         for number in range(draw(st.integers(0, 2))):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from forecourt.domain.entities import ENTITIES
 from forecourt.errors import Invalid
-from forecourt.tenancy.reader.entity import Reach, Viewer
+from forecourt.tenancy.reader.entity import Asker, Reach, Viewer
 from forecourt.tenancy.reader.run import Reader
 from forecourt.tenancy.reader.shape import (
     Child,
@@ -24,7 +24,7 @@ from forecourt.tenancy.reader.shape import (
     Shape,
 )
 from tests.stores import TODAY, ScratchStore, Stores
-from tests.tenancy.reader.reference import Naive
+from tests.tenancy.reader.reference import NOW, Naive
 from tests.tenancy.reader.strategies import conditions, orders, shapes
 
 GRANTS = {grant.permission for entity in ENTITIES for grant in entity.grants}
@@ -41,7 +41,7 @@ def viewer(store: ScratchStore, reach: dict[str, int] | None = None, people: int
 def read(stores: Stores, store: ScratchStore, who: Viewer, shape: Shape) -> Connection:
     async def go() -> Connection:
         async with stores.session(store) as session:
-            return await Reader(session, ENTITIES, who).connection(shape)
+            return await Reader(session, ENTITIES, who, Asker(who, NOW)).connection(shape)
 
     return stores.run(go())
 

@@ -22,6 +22,7 @@ from ..tenancy.reader.compile_sql import Run, Variant
 from ..tenancy.reader.entity import Entities, Viewer
 from ..tenancy.reader.run import Reader, Session
 from . import ids
+from .unit import Unit
 
 #: Parts of stores that one document reads side by side.
 SIDE_BY_SIDE = 8
@@ -81,6 +82,8 @@ class Context:
     extra: Any = None
     #: reads compiled statements of a store in one round trip; None: every query runs in graphql-core
     read_compiled: Callable[[Any, Variant, Run], Awaitable[list[list[Row]]]] | None = None
+    #: what the mutation that runs now holds open; None in a query
+    unit: Unit | None = None
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SIDE_BY_SIDE))
     _stores: "asyncio.Task[Sequence[StoreInfo]] | None" = None
 

@@ -21,7 +21,7 @@ from .raw import send
 Row = tuple[Any, ...]
 
 #: Values of these types come as the text PostgreSQL writes: most of them leave as text again.
-_AS_TEXT = ("uuid", "date", "timestamptz", "numeric", "json", "jsonb")
+AS_TEXT = ("uuid", "date", "timestamptz", "numeric", "json", "jsonb")
 
 #: Statements that one connection keeps prepared, the least recently used goes first. A plan of a heavy statement takes
 #: 50 to 100 kB in its backend, so a connection stays below about 20 MB.
@@ -119,7 +119,7 @@ class Lanes:
             self._wake()
             raise
         connection.prepared_max = PREPARED
-        for name in _AS_TEXT:
+        for name in AS_TEXT:
             connection.adapters.register_loader(name, TextLoader)
         return _Lane(connection, time.monotonic())
 

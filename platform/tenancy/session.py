@@ -17,6 +17,8 @@ from uuid import UUID
 import psycopg
 from psycopg import generators, sql
 from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.raw_cursor import AsyncRawCursor
+from psycopg.types.string import TextLoader
 from sqlalchemy import Select, event, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
@@ -28,8 +30,9 @@ from sqlalchemy.util import await_only
 from ..errors import NotFound, Unavailable, WrongState
 from .control import DealerGroup, Store
 from .engines import Engines
-from .lanes import Row, Statement
+from .lanes import AS_TEXT, Row, Statement
 from .names import GROUP_ROLE, store_role, store_schema
+from .raw import send_on
 
 #: States in which a store's data may be read; only ACTIVE may be written.
 READABLE = frozenset({"ACTIVE", "SUSPENDED", "CLOSING", "ARCHIVED"})
@@ -129,6 +132,32 @@ async def store_pipeline(engines: Engines, store: ResolvedStore, statements: Seq
         await engines.trim()
 
 
+async def read_in(session: AsyncSession, statements: Sequence[Statement]) -> list[list[Row]]:
+    """The rows of statements read in an open transaction, as whom it is: on its connection and in one round trip.
+
+    What the transaction changed and flushed is seen. An error leaves it to be rolled back.
+    """
+    if not statements:
+        return []
+    driver = session.info.get("driver")
+    if driver is None:
+        await session.connection()
+        driver = session.info["driver"]
+    cursors = [_text_cursor(driver) for _ in statements]
+    async with driver.pipeline():
+        for cursor, statement in zip(cursors, statements, strict=True):
+            await send_on(cursor, statement.text, statement.values)
+    return [await cursor.fetchall() for cursor in cursors]
+
+
+def _text_cursor(driver: "psycopg.AsyncConnection[Any]") -> AsyncRawCursor[Row]:
+    """A cursor that gives values as those of the lanes do."""
+    cursor: AsyncRawCursor[Row] = AsyncRawCursor(driver)
+    for name in AS_TEXT:
+        cursor.adapters.register_loader(name, TextLoader)
+    return cursor
+
+
 def _require_readable(store: ResolvedStore) -> None:
     if store.state == "DELETED":
         raise NotFound("store", id=str(store.id))
@@ -163,7 +192,7 @@ async def control_session(engines: Engines) -> AsyncIterator[AsyncSession]:
 
 @asynccontextmanager
 async def _transaction(engines: Engines, engine: AsyncEngine, *, role: str | None) -> AsyncIterator[AsyncSession]:
-    info = {} if role is None else {"role": _set_role(role)}
+    info: dict[str, Any] = {} if role is None else {"role": _set_role(role)}
     session = AsyncSession(engine, sync_session_class=RoleSession, expire_on_commit=False, info=info)
     try:
         async with session, session.begin():
@@ -193,6 +222,7 @@ def _take_role(session: Session, _transaction: SessionTransaction, connection: C
         return
     driver: psycopg.AsyncConnection[Any] | None = connection.connection.driver_connection
     assert driver is not None  # noqa: S101  (a transaction has one)
+    session.info["driver"] = driver
     await_only(_begin_as(driver, statement))
 
 

@@ -14,6 +14,7 @@ from graphql import (
     ListValueNode,
     ObjectValueNode,
     OperationDefinitionNode,
+    OperationType,
     SelectionSetNode,
     VariableNode,
     get_named_type,
@@ -57,6 +58,8 @@ class Operation:
     document: "Document"
     #: scalar variables that a plan need not know
     free: frozenset[str]
+    #: all variables but those of a mutation's inputs alone
+    deciding: frozenset[str]
     #: letters of the document, which a plan keeps alive
     letters: int
 
@@ -75,11 +78,14 @@ def read_document(schema: GraphQLSchema, text: str) -> Document | None:
     for item in tree.definitions:
         if isinstance(item, OperationDefinitionNode):
             uses = _Uses()
-            uses.below(item.selection_set)
+            root = schema.mutation_type if item.operation is OperationType.MUTATION else None
+            uses.below(item.selection_set, inputs=root is not None)
             for fragment in fragments.values():
-                uses.below(fragment.selection_set)
+                on_root = root is not None and fragment.type_condition.name.value == root.name
+                uses.below(fragment.selection_set, inputs=on_root)
             name = item.name.value if item.name else None
-            operations[name] = Operation(item, document, frozenset(uses.free - uses.known), len(text))
+            free, deciding = frozenset(uses.free - uses.known), frozenset(uses.free | uses.known)
+            operations[name] = Operation(item, document, free, deciding, len(text))
     return document
 
 
@@ -90,15 +96,16 @@ class _Uses:
     free: set[str] = field(default_factory=set)
     known: set[str] = field(default_factory=set)
 
-    def below(self, selected: SelectionSetNode) -> None:
+    def below(self, selected: SelectionSetNode, *, inputs: bool = False) -> None:
+        """Below a selection; `inputs`: what its own fields are given decides about no plan."""
         for node in selected.selections:
             self._directives(node.directives or ())
-            if isinstance(node, FieldNode):
+            if isinstance(node, FieldNode) and not inputs:
                 for argument in node.arguments or ():
                     self._value(argument.value, free=argument.name.value in _FREE_ARGUMENTS)
             inside = getattr(node, "selection_set", None)
             if inside is not None:
-                self.below(inside)
+                self.below(inside, inputs=inputs and not isinstance(node, FieldNode))
 
     def _directives(self, directives: Iterable[DirectiveNode]) -> None:
         for directive in directives:

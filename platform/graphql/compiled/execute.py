@@ -92,16 +92,17 @@ class Engine:
             plan, known = self.plan(query, variables, operation)
             found = await Request(self, context, plan, known).answer()
         except HandOver as reason:
-            self._count(str(reason))
+            self.count(str(reason))
             return None
         except Exception as error:  # a fault of the engine costs time, not the answer; the log and the count tell of it
             logger.exception("a compiled query failed; graphql-core answers")
-            self._count(f"a fault: {type(error).__name__}")
+            self.count(f"a fault: {type(error).__name__}")
             return None
         self.compiled += 1
         return found
 
-    def _count(self, reason: str) -> None:
+    def count(self, reason: str) -> None:
+        """Note why graphql-core or the interpreter does something."""
         if reason in self.handed_over or len(self.handed_over) < 200:  # reasons are few; the bound is for safety
             self.handed_over[reason] = self.handed_over.get(reason, 0) + 1
 
@@ -338,7 +339,7 @@ class Request:
             made, rows = await self._read(store, key, part, self._run(plan.program, viewer, store, {}))
         except ForecourtError as error:
             return None, [(error, nodes, path)]
-        return _completed(made, rows, store), refused
+        return completed(made, rows, store), refused
 
     async def _nodes(
         self, root: Root, texts: Sequence[str], path: Callable[[int], Path]
@@ -383,7 +384,7 @@ class Request:
             made, rows = await self._read(store, key, part, self._run(part.plan.program, viewer, store, by_type))
         except ForecourtError as error:
             return None, error
-        return _completed(made, rows, store), None
+        return completed(made, rows, store), None
 
     def _seen_by(self, store: StoreInfo) -> tuple[Any, Viewer]:
         """The viewer at a store, and what of it a plan depends on.
@@ -406,7 +407,7 @@ class Request:
         Raises:
             HandOver: a value that the interpreter would refuse.
         """
-        value = partial(_slot_value, self.variables, store.id, rows)
+        value = partial(slot_value, self.variables, store.id, rows)
         try:
             borders = program.borders(value)
             return Run(viewer, value, borders), program.variant(borders)
@@ -432,7 +433,7 @@ class Request:
         return value_at(self.variables, value.key[1]) if isinstance(value, Slot) else value
 
 
-def _completed(made: Made, rows: Sequence[Sequence[tuple[Any, ...]]], store: StoreInfo) -> Any:
+def completed(made: Made, rows: Sequence[Sequence[tuple[Any, ...]]], store: StoreInfo) -> Any:
     """The object of the answer.
 
     Raises:
@@ -444,7 +445,7 @@ def _completed(made: Made, rows: Sequence[Sequence[tuple[Any, ...]]], store: Sto
         raise HandOver("a word outside its vocabulary") from error
 
 
-def _slot_value(variables: Mapping[str, Any], store: UUID, rows: Mapping[str, list[UUID]], slot: Slot) -> Any:
+def slot_value(variables: Mapping[str, Any], store: UUID, rows: Mapping[str, list[UUID]], slot: Slot) -> Any:
     """What stands in a slot, checked as the interpreter checks it.
 
     Raises:

@@ -6,13 +6,12 @@ unit of work, and graphql-core completes a payload whose values have fields with
 """
 
 import logging
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
-import psycopg
 from graphql import (
     DocumentNode,
     FieldNode,
@@ -28,7 +27,6 @@ from graphql.execution.collect_fields import FieldDetails
 from graphql.execution.executor import Executor
 from graphql.execution.values import VariableValues
 from graphql.pyutils import Path as FieldPath
-from sqlalchemy.exc import SQLAlchemyError
 from strawberry.types.arguments import convert_argument
 
 from ...domain.work import Work
@@ -48,6 +46,7 @@ logger = logging.getLogger("forecourt.graphql.compiled")
 #: The plan is made for every store, so no literal id can be read while it is made.
 _NO_STORE = UUID(int=0)
 _ROOT = "Mutation"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,39 +219,38 @@ class OneField:
 
     async def _show(self, done: Done, work: Work | None) -> Mapping[str, Any]:
         """The rows as they stand in the answer; by the interpreter where no program reads or completes them."""
-        try:
-            return await self._compiled(done, work)
-        except HandOver as reason:
-            self.writes.engine.count(f"rows of a payload: {reason}")
-        except (ForecourtError, psycopg.Error, SQLAlchemyError, OSError):
-            raise
-        except Exception as error:  # as in a query: a fault of the engine costs time, not the answer
-            logger.exception("a payload's compiled read failed; the interpreter reads it")
-            self.writes.engine.count(f"a fault: {type(error).__name__}")
+        asked = [one for one in self.field.shown if one.name in done.ids]
+        if done.store is None or not asked:
+            return {}
+        reads = self._attempt(lambda: self._reads(asked, done, work))
+        if reads is not None and work is not None:
+            sent = [statement for read in reads for statement in read.statements]
+            found = iter(await read_in(work.session, sent))
+            parts = [[next(found) for _ in read.statements] for read in reads]
+            rows = self._attempt(lambda: _merged(reads, parts))
+            if rows is not None:
+                return rows
         self._by_interpreter = True
         return await self._interpreted(done, work)
 
     async def _interpreted(self, done: Done, work: Work | None) -> Mapping[str, Any]:
         return await interpreted(self.context, self._info(), self.item, done, work)
 
-    async def _compiled(self, done: Done, work: Work | None) -> dict[str, Any]:
-        """One pipeline for all rows.
-
-        Raises:
-            HandOver: the interpreter is to read them.
-        """
-        asked = [one for one in self.field.shown if one.name in done.ids]
-        if done.store is None or not asked:
-            return {}
+    def _reads(self, asked: Sequence[Shown], done: Done, work: Work | None) -> "list[RowRead]":
         if work is None:
             raise HandOver("the action has no unit of work of a store")
-        reads = [RowRead.of(self, one, done.ids[one.name], work.store) for one in asked]
-        sent = [statement for read in reads for statement in read.statements]
-        found = iter(await read_in(work.session, sent))
-        rows: dict[str, Any] = {}
-        for read in reads:
-            rows |= read.by_alias([next(found) for _ in read.statements])
-        return rows
+        return [RowRead.of(self, one, done.ids[one.name], work.store) for one in asked]
+
+    def _attempt(self, make: Callable[[], T]) -> T | None:
+        """What it makes; None, noted, when the interpreter is to do it. As in a query, a fault of the engine costs time only."""
+        try:
+            return make()
+        except HandOver as reason:
+            self.writes.engine.count(f"rows of a payload: {reason}")
+        except Exception as error:
+            logger.exception("a payload's rows are not compiled; the interpreter reads them")
+            self.writes.engine.count(f"a fault: {type(error).__name__}")
+        return None
 
     # -- the payload
 
@@ -374,6 +372,13 @@ class RowRead:
         """
         id_ = str(self.row)
         return {alias: completed(made, rows, self.store)[self.entity].get(id_) for alias, made in self.made.items()}
+
+
+def _merged(reads: "Sequence[RowRead]", parts: Sequence[Sequence[Sequence[tuple[Any, ...]]]]) -> dict[str, Any]:
+    rows: dict[str, Any] = {}
+    for read, found in zip(reads, parts, strict=True):
+        rows |= read.by_alias(found)
+    return rows
 
 
 async def _ready(payload: Payload) -> Payload:

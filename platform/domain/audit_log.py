@@ -6,10 +6,12 @@ longer than a commit, and no two of them can wait for each other. `bench/audit.p
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Table, insert, select, update
+from sqlalchemy import Insert, Select, Table, bindparam, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -49,19 +51,37 @@ async def _append(
     heads: Table,
     key: dict[str, UUID],
 ) -> None:
-    [(name, value)] = key.items()
-    mine = heads.c[name] == value
-    locked = select(heads.c.seq, heads.c.hash).where(mine).with_for_update()
-    found = (await session.execute(locked)).first()
+    [value] = key.values()
+    made = _statements(events, heads, *key)
+    found = (await session.execute(made.lock, {"whose": value})).first()
     if found is None:  # the chain's first event; of two at once, one waits here and both go on with one head
         await session.execute(pg_insert(heads).values(**key, seq=0, hash=GENESIS).on_conflict_do_nothing())
-        found = (await session.execute(locked)).one()
+        found = (await session.execute(made.lock, {"whose": value})).one()
     signed, seq, last = signer.sign(rows, found.seq, found.hash)
     if "chain" not in events.c:
         for row in signed:
             row["group_id"] = row.pop("chain")
     if len(signed) > 1:
         await session.execute(insert(events), signed[:-1])
-    # The last event and the new head in one statement: one wait less while the chain is locked.
-    moved = update(heads).where(mine).values(seq=seq, hash=last).cte("moved")
-    await session.execute(insert(events).values(**signed[-1]).add_cte(moved))
+    new = {f"new_{name}": one for name, one in signed[-1].items()}
+    await session.execute(made.append, {**new, "whose": value, "head_seq": seq, "head_hash": last})
+
+
+@dataclass(frozen=True, eq=False)
+class _Statements:
+    """What appends to a kind of chain."""
+
+    #: the head of the chain `whose`, locked until the commit
+    lock: Select[tuple[int, bytes]]
+    #: the last event and the new head in one statement: one wait less while the chain is locked
+    append: Insert
+
+
+@cache
+def _statements(events: Table, heads: Table, name: str) -> _Statements:
+    """Made once: building them anew for every unit of work cost as much as sending them."""
+    mine = heads.c[name] == bindparam("whose", type_=heads.c[name].type)
+    lock = select(heads.c.seq, heads.c.hash).where(mine).with_for_update()
+    moved = update(heads).where(mine).values(seq=bindparam("head_seq"), hash=bindparam("head_hash")).cte("moved")
+    values = {column.name: bindparam(f"new_{column.name}", type_=column.type) for column in events.c}
+    return _Statements(lock, insert(events).values(values).add_cte(moved))

@@ -35,6 +35,9 @@ from .audit_log import append_to_group, append_to_store
 from .events import SUBSCRIPTIONS
 from .feed import ChangeEvent, GroupInbox, Inbox
 
+#: Groups whose audit keys a process remembers; a key is derived again in some microseconds.
+_MOST_KEYS = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class Platform:
@@ -43,6 +46,8 @@ class Platform:
     engines: Engines
     clock: Clock = SYSTEM_CLOCK
     outgoing: Outgoing = field(default_factory=Outgoing)
+    #: keys of audit chains that were derived already, by group and version of the master secret
+    _audit_keys: dict[tuple[UUID, int], bytes] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def settings(self) -> Settings:
@@ -75,7 +80,13 @@ class Platform:
     def audit_signer(self, group_id: UUID, chain: Chain) -> Signer:
         """What signs new rows of one of the group's chains."""
         version = self.secrets.version
-        return Signer(chain, version, self.secrets.derive(f"audit chain/{group_id.hex}", version=version))
+        key = self._audit_keys.get((group_id, version))
+        if key is None:
+            if len(self._audit_keys) >= _MOST_KEYS:
+                self._audit_keys.clear()
+            key = self.secrets.derive(f"audit chain/{group_id.hex}", version=version)
+            self._audit_keys[group_id, version] = key
+        return Signer(chain, version, key)
 
 
 @dataclass(slots=True)

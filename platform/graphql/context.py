@@ -23,6 +23,7 @@ from ..tenancy.reader.entity import Asker, Entities, Viewer
 from ..tenancy.reader.run import Reader, Session
 from . import ids
 from .stores import StoreInfo, Stores
+from .unit import Unit
 
 #: Parts of stores that one document reads side by side.
 SIDE_BY_SIDE = 8
@@ -62,6 +63,8 @@ class Context:
     platform: Any = None
     #: reads compiled statements of a store in one round trip; None: every query runs in graphql-core
     read_compiled: Callable[[Any, Variant, Run], Awaitable[list[list[Row]]]] | None = None
+    #: what the mutation that runs now holds open; None in a query
+    unit: Unit | None = None
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SIDE_BY_SIDE))
     _loading: "asyncio.Task[Stores] | None" = None
     _stores: Stores | None = None

@@ -2,15 +2,21 @@
 
 A door declares a `Mutation`; its `run` calls one action and says which rows the payload shows. What the action refuses
 (`Refused`) becomes `userErrors`; access problems and faults become top-level errors.
+
+`Mutations.carry_out` is the one order in which a mutation happens, whoever makes the answer of it (`compiled/mutate.py` or
+graphql-core): the action, its changes flushed, the payload's rows read where they were written, audit and commit.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import strawberry
+from graphql import GraphQLResolveInfo
 
+from ..domain.work import Work
 from ..errors import Refused, ViewOnly
 from .context import Context, StoreInfo
 from .errors import USER_ERRORS, Saying
@@ -19,6 +25,7 @@ from .read import row
 from .roots import context_of
 from .select import Selection
 from .types import Types, with_arguments
+from .unit import Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +42,8 @@ class Mutation:
     """One mutation.
 
     `input` is a strawberry input; `shows` names the payload's rows (field → entity), `values` its plain fields
-    (name → type, description). `run` calls the action, which commits, and returns what changed.
+    (name → type, description). `run` opens one unit of work, calls the action in it and returns what changed; the unit
+    commits when the rows were read.
     """
 
     name: str
@@ -47,13 +55,22 @@ class Mutation:
     #: allowed to whoever looks as a role: only the end of the look
     viewing: bool = False
 
+    @property
+    def payload(self) -> str:
+        """The name of the payload's type."""
+        return f"{self.name[0].upper()}{self.name[1:]}Payload"
+
+
+#: Reads what a mutation shows, by response key; of a unit of work in a store on its connection.
+Show = Callable[[Done, Work | None], Awaitable[Mapping[str, Any]]]
+
 
 @dataclass
 class Payload:
     """The answer of one mutation."""
 
     errors: list[Any] = field(default_factory=list)
-    rows: dict[str, Any] = field(default_factory=dict)
+    rows: Mapping[str, Any] = field(default_factory=dict)
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -107,47 +124,66 @@ class Mutations:
         fields["userErrors"] = strawberry.field(
             resolver=errors, name="userErrors", description="Why nothing was changed; empty when it was."
         )
-        title = _payload_name(item.name)
+        title = item.payload
         return strawberry.type(type(title, (), fields), name=title, description=f"Answer of {item.name}.")
 
     def _resolver(self, item: Mutation) -> Callable[..., Any]:
         async def resolve(root: Any, info: Any, input: Any) -> Payload:  # noqa: A002
             context = context_of(info)
-            if context.actor.viewing is not None and not item.viewing:
-                raise ViewOnly(item.name)
-            try:
-                done = await item.run(context, input)
-            except Refused as error:
-                return Payload([self._refusal(error, context.language)])
-            return await _shown(context, info._raw_info, item, done)
+            return await self.carry_out(context, item, input, partial(interpreted, context, info._raw_info, item))
 
         given = argument(item.input, "What to do.")
         gives = maybe(self._payload(item))
         resolve.__annotations__ = {"root": Any, "info": strawberry.Info, "input": given, "return": gives}
         return resolve
 
+    async def carry_out(self, context: Context, item: Mutation, given: Any, show: Show) -> Payload:
+        """Run a mutation once. When this raises, nothing of its last unit of work was written.
+
+        Raises:
+            ViewOnly: the actor looks as a role. Others: whatever is no refusal of the action.
+        """
+        if context.actor.viewing is not None and not item.viewing:
+            raise ViewOnly(item.name)
+        unit = context.unit = Unit()
+        reading = False
+        try:
+            async with unit:
+                done = await item.run(context, given)
+                if unit.work is not None:
+                    await unit.work.session.flush()
+                reading = True
+                rows = await show(done, unit.work)
+                reading = False
+        except Refused as error:
+            if reading:  # the payload asks for what cannot be, such as a page out of range: no refusal of the action
+                raise
+            return Payload([self._refusal(error, context.language)])
+        finally:
+            context.unit = None
+        return Payload(rows=rows, values=done.values)
+
     def _refusal(self, error: Refused, language: str) -> UserErrorValue:
         code = error.code if error.code in self.codes else "REFUSED"
         return UserErrorValue(code, self.codes[code].in_language(language), ["input", *error.path])
 
 
-async def _shown(context: Context, info: Any, item: Mutation, done: Done) -> Payload:
-    """Read the changed rows, each alias as it was selected, after the commit."""
-    payload = Payload(values=done.values)
+async def interpreted(
+    context: Context, info: "GraphQLResolveInfo[Any]", item: Mutation, done: Done, work: Work | None
+) -> dict[str, Any]:
+    """Read the changed rows by the interpreter, each alias as it was selected."""
+    rows: dict[str, Any] = {}
     if done.store is None:
-        return payload
+        return rows
     selection = Selection.of(info, context.entities, done.store.id)
-    for group in selection.below(info.field_nodes, _payload_name(item.name)).values():
+    session = None if work is None else work.session
+    for group in selection.below(info.field_nodes, item.payload).values():
         name = group[0].name.value
         if name in item.shows and name in done.ids:
-            found = await row(context, info, done.store, item.shows[name], done.ids[name], group)
+            found = await row(context, info, done.store, item.shows[name], done.ids[name], group, session)
             for node in group:
-                payload.rows[node.alias.value if node.alias else name] = found
-    return payload
-
-
-def _payload_name(name: str) -> str:
-    return f"{name[0].upper()}{name[1:]}Payload"
+                rows[node.alias.value if node.alias else name] = found
+    return rows
 
 
 def _value(name: str) -> Callable[[Any, Any], Any]:

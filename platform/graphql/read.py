@@ -1,4 +1,5 @@
-"""Reading for resolvers: a store's part, rows by id, the row a mutation changed. Each part has a transaction of its own."""
+"""Reading for resolvers: a store's part, rows by id, the row a mutation changed. Each part has a transaction of its own;
+what a mutation shows is read in the mutation's."""
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Sequence
@@ -8,7 +9,7 @@ from uuid import UUID
 from graphql import FieldNode
 
 from ..errors import Forbidden, NotFound, Refused
-from ..tenancy.reader.run import Reader
+from ..tenancy.reader.run import Reader, Session
 from ..tenancy.reader.shape import Node, Shape
 from . import ids
 from .context import Context, StoreInfo
@@ -104,11 +105,20 @@ async def _rows(
 
 
 async def row(
-    context: Context, info: Any, store: StoreInfo, entity: str, id_: UUID, nodes: Iterable[FieldNode]
+    context: Context,
+    info: Any,
+    store: StoreInfo,
+    entity: str,
+    id_: UUID,
+    nodes: Iterable[FieldNode],
+    session: Session | None = None,
 ) -> Node | None:
-    """One row that a mutation made or changed, as these nodes select it."""
+    """One row that a mutation made or changed, as these nodes select it: in its own transaction, or in `session`'s."""
     shape = Selection.of(info, context.entities, store.id).node(context.entities[entity], nodes)
-    async with context.reader(store) as reader:
-        node = await reader.node(shape, id_)
+    if session is None:
+        async with context.reader(store) as reader:
+            node = await reader.node(shape, id_)
+    else:
+        node = await Reader(session, context.entities, context.viewer(store)).node(shape, id_)
     stamp(node, store.id)
     return node

@@ -13,6 +13,7 @@ from ..tenancy.reader.entity import Entities
 from .compiled.execute import Engine
 from .compiled.explain import Explanation, answered
 from .compiled.explained import as_data
+from .compiled.mutate import Writes
 from .context import Context
 from .encode import encoded, plain
 from .errors import Saying, formatted
@@ -28,6 +29,8 @@ class ApiSchema(strawberry.Schema):
 
     #: answers what it can from compiled plans
     compiled: Engine
+    #: the same for mutations; None: there are none
+    writes: Writes | None = None
 
     def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
         """Nothing: see `errors.formatted`."""
@@ -53,15 +56,17 @@ def build(entities: Entities, parts: Parts | None = None) -> ApiSchema:
     types = Types(entities)
     store = made_store(types, parts.store)
     group = made_group(store, parts.group)
-    mutation = Mutations(types, parts.user_errors).type(parts.mutations) if parts.mutations else None
+    mutations = Mutations(types, parts.user_errors)
     made = ApiSchema(
         query=made_query(store, group, made_viewer(parts.viewer), parts.query),
-        mutation=mutation,
+        mutation=mutations.type(parts.mutations) if parts.mutations else None,
         types=[*types.objects.values(), *parts.types],
         extensions=[Limits],
         config=StrawberryConfig(auto_camel_case=True, default_resolver=read_value, scalar_map=SCALARS),
     )
     made.compiled = Engine(made._schema, entities)
+    if parts.mutations:
+        made.writes = Writes(made, made.compiled, mutations, parts.mutations)
     return made
 
 
@@ -108,7 +113,11 @@ async def _answer(
     writes: bool,
 ) -> dict[str, Any]:
     if context.read_compiled is not None:
-        found = await schema.compiled.answer(context, query, variables, operation)
+        asked = schema.writes.asked(query, operation) if writes and schema.writes is not None else None
+        if schema.writes is not None and asked is not None:
+            found = await schema.writes.answer(context, asked, variables)
+        else:
+            found = await schema.compiled.answer(context, query, variables, operation)
         if found is not None:
             return found
     return await _interpreted(schema, context, query, variables, operation, writes=writes)

@@ -1,7 +1,7 @@
 """What the product's own fields and mutations need beside the reader: the platform, and units of work for the actor."""
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -30,21 +30,36 @@ def services(context: Context) -> Services:
 
 @asynccontextmanager
 async def store_work(context: Context, store: StoreInfo) -> AsyncIterator[Work]:
-    """One unit of work of the actor in a store: each root mutation field is one, and commits alone."""
+    """One unit of work of the actor in a store: each root mutation field is one, and commits alone.
+
+    In a mutation it commits when the payload was read, or when the mutation opens another unit of work; whatever must
+    follow the commit says so by `context.unit.commit()`. An error in the block rolls back at once.
+    """
     if not isinstance(store, ResolvedStore):
         raise TypeError("not a resolved store")
-    async with open_work(services(context).platform, store, context.actor, request_id=context.request_id) as work:
+    await _commit_held(context)
+    opened = open_work(services(context).platform, store, context.actor, request_id=context.request_id)
+    async with AsyncExitStack() as stack:
+        work = await stack.enter_async_context(opened)
         yield work
+        if context.unit is not None:
+            context.unit.hold(work, stack.pop_all())
 
 
 @asynccontextmanager
 async def group_work(context: Context, *, viewing: bool = False) -> AsyncIterator[GroupWork]:
     """One unit of work of the actor on the group's control rows; `viewing` also while they look as a role."""
     known = services(context)
+    await _commit_held(context)
     async with open_group_work(
         known.platform, known.group, context.actor, request_id=context.request_id, viewing=viewing
     ) as work:
         yield work
+
+
+async def _commit_held(context: Context) -> None:
+    if context.unit is not None:
+        await context.unit.commit()
 
 
 def require_anywhere(context: Context, permission: str) -> bool:

@@ -98,7 +98,7 @@ class Lane:
         return cls(await psycopg.AsyncConnection.connect(**parameters, autocommit=True))
 
     def send(self, role: str, statements: Sequence[Statement]) -> "asyncio.Future[Results]":
-        """Send statements as `role`, in one message; what comes back is for `rows`.
+        """Send statements as `role`, in one message; what comes back is for `rows_of`.
 
         Raises:
             psycopg.OperationalError: the connection is lost.
@@ -125,19 +125,6 @@ class Lane:
         self._sent = sent
         return sent.answer
 
-    def rows(self, results: Results) -> list[list[Row]]:
-        """The rows of results.
-
-        Raises:
-            psycopg.DataError: a value that Python cannot hold (a moment before the year 1 …).
-        """
-        transformer, found = self._transformer, []
-        for result in results:
-            transformer.set_pgresult(result)
-            found.append(transformer.load_rows(0, result.ntuples, tuple))
-        transformer.set_pgresult(None)
-        return found
-
     async def cancel(self) -> None:
         """Ask the server to stop the statement that runs; its request then ends with an error."""
         with suppress(psycopg.Error):
@@ -152,7 +139,7 @@ class Lane:
 
     def _call(self, sent: _Sent, role: str, text: str, values: Sequence[Any], *, wanted: bool) -> None:
         if not self._prepares:
-            send_text(self._pg, _rendered(text, role), values)
+            send_text(self._pg, rendered(text, role), values)
         else:
             key = (role, text)
             name = self._named.get(key)
@@ -167,7 +154,7 @@ class Lane:
         role, text = key
         self._count += 1
         name = b"f%d" % self._count
-        prepare(self._pg, name, _rendered(text, role))
+        prepare(self._pg, name, rendered(text, role))
         sent.wanted.append(False)
         sent.new.append(key)
         self._named[key] = name
@@ -233,6 +220,24 @@ class Lane:
             sent.answer.set_exception(error)
 
 
-def _rendered(text: str, role: str) -> str:
-    """The text for one store: its schema is named as its role."""
+def rendered(text: str, role: str) -> str:
+    """A statement's text for one store: its schema is named as its role."""
     return text.replace(SCHEMA, checked(role)) if role else text
+
+
+#: It keeps the loaders of the types it has seen.
+_TRANSFORMER = Transformer(_CONTEXT)
+
+
+def rows_of(results: Sequence[PGresult]) -> list[list[Row]]:
+    """The rows of results in PostgreSQL's binary format.
+
+    Raises:
+        psycopg.DataError: a value that Python cannot hold (a moment before the year 1 …).
+    """
+    found = []
+    for result in results:
+        _TRANSFORMER.set_pgresult(result)
+        found.append(_TRANSFORMER.load_rows(0, result.ntuples, tuple))
+    _TRANSFORMER.set_pgresult(None)
+    return found

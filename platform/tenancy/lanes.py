@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .lane import Lane, Results, Row, Statement
+from .lane import Lane, Results, Row, Statement, rows_of
 
 #: Seconds after which a connection is replaced, so that a changed role setting reaches every one.
 RECYCLE = 1800.0
@@ -79,7 +79,7 @@ class Lanes:
             self._give_back(lane)
             raise
         self._give_back(lane)
-        return lane.rows(results)
+        return rows_of(results)
 
     async def aclose(self) -> None:
         """Close what is idle now, and what is busy when it comes back."""

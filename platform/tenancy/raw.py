@@ -2,14 +2,14 @@
 
 Without parameters psycopg uses the simple protocol, which runs as many statements as the text holds; that is what a
 rendered script needs and what an injection wants. So only scripts made by this package from checked names come here
-(`bootstrap`, `provision`, `migrate`, `transfer`, and the compiled statements of `lane`), never anything a caller typed.
+(`bootstrap`, `provision`, `migrate`, `transfer`, and the compiled statements of `lane` and `session`), never anything a caller typed.
 A test finds raw text executed elsewhere.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from psycopg import Connection
+from psycopg import AsyncCursor, Connection
 from psycopg.pq import Format
 from psycopg.pq.abc import PGconn
 
@@ -32,3 +32,8 @@ def prepare(pg: PGconn, name: bytes, text: str) -> None:
 def send_text(pg: PGconn, text: str, values: Sequence[Any]) -> None:
     """One statement of our own making with its values, by the extended protocol; its rows come back in binary."""
     pg.send_query_params(text.encode(), values, result_format=Format.BINARY)
+
+
+async def send_on(cursor: AsyncCursor[Any], text: str, values: Sequence[Any]) -> None:
+    """The same on a psycopg cursor, within a pipeline."""
+    await cursor.execute(text.encode(), values, binary=True)

@@ -17,6 +17,7 @@ from uuid import UUID
 import psycopg
 from psycopg import generators, sql
 from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.raw_cursor import AsyncRawCursor
 from sqlalchemy import Select, event, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
@@ -28,8 +29,9 @@ from sqlalchemy.util import await_only
 from ..errors import NotFound, Unavailable, WrongState
 from .control import DealerGroup, Store
 from .engines import Engines
-from .lanes import Row, Statement
+from .lane import Row, Statement, rendered, rows_of
 from .names import GROUP_ROLE, store_role, store_schema
+from .raw import send_on
 
 #: States in which a store's data may be read; only ACTIVE may be written.
 READABLE = frozenset({"ACTIVE", "SUSPENDED", "CLOSING", "ARCHIVED"})
@@ -95,16 +97,19 @@ async def store_session(
 
     ``read_only`` uses the group's reader login: one snapshot for all statements, writes refused by the server.
 
+    A writing transaction begins with a look at the store's state, so what `store` says of it may be some seconds old.
+
     Raises:
-        WrongState: the store is not active and the transaction is not ``read_only``.
-        NotFound: the store is deleted.
+        WrongState: the store is not active and the transaction is not ``read_only``; with the first statement, where it
+            was active when it was resolved. NotFound: the store is deleted.
         Unavailable: the store is not ready, or the database cannot answer now.
     """
     _require_readable(store)
-    if not read_only and store.state != "ACTIVE":
-        raise WrongState("this store is read only", store=str(store.id), state=store.state)
+    if not read_only:
+        _require_active(store.id, store.state)
     engine = engines.store(store.group_id, store.schema, read_only=read_only)
-    async with _transaction(engines, engine, role=store_role(store.id)) as session:
+    writes = None if read_only else store.id
+    async with _transaction(engines, engine, role=store_role(store.id), writes=writes) as session:
         yield session
 
 
@@ -130,11 +135,34 @@ async def store_pipeline(engines: Engines, store: ResolvedStore, statements: Seq
             await engines.trim()
 
 
+async def read_in(session: AsyncSession, store: ResolvedStore, statements: Sequence[Statement]) -> list[list[Row]]:
+    """The rows of statements over one store, read in its open transaction: on its connection and in one round trip.
+
+    What the transaction changed and flushed is seen. An error leaves it to be rolled back.
+    """
+    if not statements:
+        return []
+    driver = session.info.get("driver")
+    if driver is None:
+        await session.connection()
+        driver = session.info["driver"]
+    cursors: list[AsyncRawCursor[Row]] = [AsyncRawCursor(driver) for _ in statements]
+    async with driver.pipeline():
+        for cursor, statement in zip(cursors, statements, strict=True):
+            await send_on(cursor, rendered(statement.text, store.schema), statement.values)
+    return rows_of([cursor.pgresult for cursor in cursors if cursor.pgresult is not None])
+
+
 def _require_readable(store: ResolvedStore) -> None:
     if store.state == "DELETED":
         raise NotFound("store", id=str(store.id))
     if store.state not in READABLE:
         raise Unavailable("this store is not ready", store=str(store.id), state=store.state)
+
+
+def _require_active(store_id: UUID, state: str) -> None:
+    if state != "ACTIVE":
+        raise WrongState("this store is read only", store=str(store_id), state=state)
 
 
 @asynccontextmanager
@@ -163,8 +191,11 @@ async def control_session(engines: Engines) -> AsyncIterator[AsyncSession]:
 
 
 @asynccontextmanager
-async def _transaction(engines: Engines, engine: AsyncEngine, *, role: str | None) -> AsyncIterator[AsyncSession]:
-    info = {} if role is None else {"role": _set_role(role)}
+async def _transaction(
+    engines: Engines, engine: AsyncEngine, *, role: str | None, writes: UUID | None = None
+) -> AsyncIterator[AsyncSession]:
+    """`writes`: the store that must be active for this transaction to begin."""
+    info: dict[str, Any] = {} if role is None else {"begin": _beginning(role, writes), "writes": writes}
     session = AsyncSession(engine, sync_session_class=RoleSession, expire_on_commit=False, info=info)
     try:
         async with session, session.begin():
@@ -179,8 +210,13 @@ async def _transaction(engines: Engines, engine: AsyncEngine, *, role: str | Non
 
 
 @lru_cache(maxsize=4096)
-def _set_role(role: str) -> bytes:
-    return sql.SQL("set local role {}").format(sql.Identifier(role)).as_bytes()
+def _beginning(role: str, writes: UUID | None) -> bytes:
+    """What a transaction begins with; a store's role may see its store's state."""
+    take = sql.SQL("set local role {}").format(sql.Identifier(role))
+    if writes is None:
+        return take.as_bytes()
+    look = sql.SQL("select state from control.store where id = {}").format(sql.Literal(str(writes)))
+    return sql.SQL("; ").join((take, look)).as_bytes()
 
 
 class RoleSession(Session):
@@ -189,16 +225,26 @@ class RoleSession(Session):
 
 @event.listens_for(RoleSession, "after_begin")
 def _take_role(session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
-    statement = session.info.get("role")
+    statement = session.info.get("begin")
     if statement is None:
         return
     driver: psycopg.AsyncConnection[Any] | None = connection.connection.driver_connection
     assert driver is not None  # noqa: S101  (a transaction has one)
-    await_only(_begin_as(driver, statement))
+    session.info["driver"] = driver
+    state = await_only(_begin_as(driver, statement))
+    writes = session.info["writes"]
+    if writes is not None and state is None:
+        raise NotFound("store", id=str(writes))
+    if writes is not None:
+        _require_active(writes, state)
 
 
-async def _begin_as(driver: "psycopg.AsyncConnection[Any]", statement: bytes) -> None:
-    """BEGIN and the role in one message: psycopg would send its own BEGIN first, and wait for each in turn."""
+async def _begin_as(driver: "psycopg.AsyncConnection[Any]", statement: bytes) -> Any:
+    """BEGIN and the rest in one message: psycopg would send its own BEGIN first, and wait for each in turn.
+
+    Returns the value that the statement selects, if any.
+    """
+    value = None
     async with driver.lock:
         if driver.pgconn.transaction_status == TransactionStatus.IDLE:
             statement = b"begin; " + statement
@@ -206,6 +252,10 @@ async def _begin_as(driver: "psycopg.AsyncConnection[Any]", statement: bytes) ->
         for result in await driver.wait(generators.execute(driver.pgconn)):
             if result.status == ExecStatus.FATAL_ERROR:
                 raise psycopg.errors.error_from_result(result)
+            if result.status == ExecStatus.TUPLES_OK and result.ntuples:
+                found = result.get_value(0, 0)
+                value = found and found.decode()
+    return value
 
 
 def _unavailable(error: Exception) -> Exception | None:

@@ -211,7 +211,7 @@ async def _outside(lanes: Lanes) -> list[list[tuple[object, ...]]]:
     lane = lanes._lanes[0]
     monkeyed, lane_module._TAKE_ROLE = lane_module._TAKE_ROLE, "select $1::text"
     try:
-        return lane.rows(await lane.send("", [WHO]))
+        return lane_module.rows_of(await lane.send("", [WHO]))
     finally:
         lane_module._TAKE_ROLE = monkeyed
 

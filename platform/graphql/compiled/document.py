@@ -98,8 +98,9 @@ class _Uses:
             if isinstance(node, FieldNode):
                 if node.name.value not in self.made.get(parent.name, (node.name.value,)):
                     continue
-                for argument in node.arguments or ():
-                    self._value(argument.value, free=argument.name.value in _FREE_ARGUMENTS)
+                if parent is not self.schema.mutation_type:  # inputs decide about no plan
+                    for argument in node.arguments or ():
+                        self._value(argument.value, free=argument.name.value in _FREE_ARGUMENTS)
                 inside = self._type_of(parent, node)
             elif isinstance(node, InlineFragmentNode) and node.type_condition:
                 inside = self.schema.get_type(node.type_condition.name.value)

@@ -99,11 +99,11 @@ class Engine:
             plan, known = self.plan(query, variables, operation)
             found = await self.request(context, plan, known, variables).answer()
         except HandOver as reason:
-            self._count(str(reason))
+            self.count(str(reason))
             return None
         except Exception as error:  # a fault of the engine costs time, not the answer; the log and the count tell of it
             logger.exception("a compiled query failed; graphql-core answers")
-            self._count(f"a fault: {type(error).__name__}")
+            self.count(f"a fault: {type(error).__name__}")
             return None
         self.compiled += 1
         return found
@@ -114,7 +114,8 @@ class Engine:
         """One request with this plan, its variables as they were read and as they came."""
         return Request(self, context, plan, known, given)
 
-    def _count(self, reason: str) -> None:
+    def count(self, reason: str) -> None:
+        """Note why graphql-core or the interpreter does something."""
         if reason in self.handed_over or len(self.handed_over) < 200:  # reasons are few; the bound is for safety
             self.handed_over[reason] = self.handed_over.get(reason, 0) + 1
 
@@ -404,7 +405,7 @@ class Request:
         Raises:
             HandOver: a value that the interpreter would refuse.
         """
-        value = partial(_slot_value, self.known, store.id, rows)
+        value = partial(slot_value, self.known, store.id, rows)
         try:
             borders = program.borders(value)
             return Run(viewer, value, borders), program.variant(borders)
@@ -441,7 +442,7 @@ async def _only(found: Awaitable[dict[str, Any] | None], key: str) -> Any:
     return None if values is None else values[key]
 
 
-def _slot_value(variables: Mapping[str, Any], store: UUID, rows: Mapping[str, list[UUID]], slot: Slot) -> Any:
+def slot_value(variables: Mapping[str, Any], store: UUID, rows: Mapping[str, list[UUID]], slot: Slot) -> Any:
     """What stands in a slot, checked as the interpreter checks it.
 
     Raises:

@@ -113,8 +113,8 @@ class _Watched(Engine):
         self.explanation.plan = plan
         return _WatchedRequest(self, context, plan, known, given)
 
-    def _count(self, reason: str) -> None:
-        super()._count(reason)
+    def count(self, reason: str) -> None:
+        super().count(reason)
         self.explanation.handed_over = reason
 
     @contextmanager

@@ -104,6 +104,14 @@ class Maker:
 
     def document(self) -> Made:
         """A new document."""
+        self._begin()
+        roots = " ".join(self._roots())
+        defined = ", ".join(f"${name}: {type_}" for name, type_ in self._types.items())
+        head = f"query Q({defined})" if defined else self.chance.choice(("query Q", ""))
+        text = f"{head} {{ {roots} }} {' '.join(self._fragments)}"
+        return Made(text, self._variables, self._lists, self._leaves, self._covers)
+
+    def _begin(self) -> None:
         self._variables: dict[str, Any] = {}
         self._types: dict[str, str] = {}
         self._fragments: list[str] = []
@@ -112,11 +120,6 @@ class Maker:
         self._covers: Counter[str] = Counter()
         self._budget = self.chance.choice((6, 12, 25, 40))
         self._names = 0
-        roots = " ".join(self._roots())
-        defined = ", ".join(f"${name}: {type_}" for name, type_ in self._types.items())
-        head = f"query Q({defined})" if defined else self.chance.choice(("query Q", ""))
-        text = f"{head} {{ {roots} }} {' '.join(self._fragments)}"
-        return Made(text, self._variables, self._lists, self._leaves, self._covers)
 
     # -- roots
 

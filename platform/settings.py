@@ -35,7 +35,7 @@ class Settings(BaseSettings):
     statement_timeout_ms: int = Field(default=15_000, ge=100)
     pool_size: int = Field(default=5, ge=1, le=100, description="Connections per group login and process.")
     reader: Literal["compiled", "interpreted"] = Field(
-        default="interpreted", description="How queries run: compiled, or graphql-core for all of them."
+        default="compiled", description="How operations run: compiled, or graphql-core for all of them."
     )
     explain: bool = Field(
         default=False,

@@ -24,5 +24,4 @@ def parsed(text: str) -> tuple[UUID, UUID]:
 
 def global_id_sql(type_: str, store: UUID, column: str) -> str:
     """The same as an SQL expression over a row's id."""
-    packed = f"'\\x{store.hex}'::bytea || uuid_send({column}) || '\\x{type_.encode().hex()}'::bytea"
-    return f"translate(rtrim(encode({packed}, 'base64'), '='), '+/', '-_')"
+    return f"'{ids.prefix(type_, store)}' || {column}::text"

@@ -126,6 +126,16 @@ class Actor:
         real = self.viewing.viewer.scope(permission, store_id)
         return None if real is None else min(held, real)
 
+    def scopes_at(self, store_id: UUID, permissions: Iterable[str]) -> dict[str, Scope]:
+        """The widest scope of each of these permissions that is held at a store (`scope`, for many at once)."""
+        here = tuple(item for item in self.memberships if item.of_group or item.stands_in(store_id))
+        at = replace(self, memberships=here, viewing=None)
+        found = {name: scope for name in permissions if (scope := at.scope(name, store_id)) is not None}
+        if self.viewing is None:
+            return found
+        real = self.viewing.viewer.scopes_at(store_id, found)
+        return {name: min(scope, real[name]) for name, scope in found.items() if name in real}
+
     def can(self, permission: str, store_id: UUID | None) -> bool:
         """Does the actor hold the permission there, in any scope?"""
         return self.scope(permission, store_id) is not None

@@ -54,13 +54,12 @@ class ActorCache:
         return len(self._kept)
 
     def get(self, key: bytes, now: datetime) -> Actor | None:
-        """The actor, while it is fresh. A clock that was put back makes it stale too."""
+        """The actor, while it is fresh. A clock that was put back makes it stale too. What is stale is kept to be compared with."""
         kept = self._kept.get(key)
         if kept is None:
             return None
         actor, since, until = kept
         if not since <= now < until:
-            del self._kept[key]
             return None
         self._kept.move_to_end(key)
         return actor
@@ -74,6 +73,9 @@ class ActorCache:
         """
         if generation not in (None, self.generation):
             return
+        known = self._kept.get(key)
+        if known is not None and known[0] == actor:
+            actor = known[0]  # the same object, so that what others remember of it stays true
         self._kept[key] = (actor, looked_up_at, min(expires_at, looked_up_at + self._ttl))
         self._kept.move_to_end(key)
         while len(self._kept) > self._size:

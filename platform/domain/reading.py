@@ -17,7 +17,6 @@ def viewer_of(actor: Actor, store_id: UUID, today: date, permissions: Collection
     if actor.viewing is not None:
         role = viewer_of(replace(actor, viewing=None), store_id, today, permissions)
         return replace(role, within=viewer_of(actor.viewing.viewer, store_id, today, permissions))
-    held = {name: actor.scope(name, store_id) for name in permissions}
-    reach = {name: int(scope) for name, scope in held.items() if scope is not None}
+    reach = {name: int(scope) for name, scope in actor.scopes_at(store_id, permissions).items()}
     employees = actor.employees_at(store_id)
     return Viewer(reach, employees, today, covered=employees - actor.oneself_at(store_id))

@@ -40,7 +40,7 @@ class Remembered:
         return await self._once(("group", group_id), lambda: self._group(group_id))
 
     async def stores(self, group: ResolvedGroup) -> list[ResolvedStore]:
-        """The group's stores that may be read, by code; the same list while it is remembered.
+        """The group's stores that may be read, by code; the same list while nothing changes.
 
         Raises:
             Unavailable: the database cannot answer now.
@@ -59,7 +59,7 @@ class Remembered:
             found, since = kept
             if now - since < TTL and not (found.done() and (found.cancelled() or found.exception() is not None)):
                 return cast(T, found.result() if found.done() else await asyncio.shield(found))
-        loading = asyncio.ensure_future(load())
+        loading = asyncio.ensure_future(_unchanged(load, None if kept is None else kept[0]))
         loading.add_done_callback(_looked_at)
         self._kept[key] = loading, now
         self._kept.move_to_end(key)
@@ -74,6 +74,15 @@ class Remembered:
     async def _stores(self, group: ResolvedGroup) -> list[ResolvedStore]:
         async with group_session(self.engines, group, read_only=True) as session:
             return [store for store in await stores_of(session, group.id) if store.state in READABLE]
+
+
+async def _unchanged(load: Callable[[], Awaitable[T]], before: "asyncio.Future[T] | None") -> T:
+    """What is loaded now; the object from before where it is equal, so that what others worked out from it stays true."""
+    found = await load()
+    if before is not None and before.done() and not before.cancelled() and before.exception() is None:
+        known = before.result()
+        return known if known == found else found
+    return found
 
 
 def _looked_at(found: "asyncio.Future[Any]") -> None:

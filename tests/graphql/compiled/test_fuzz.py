@@ -43,7 +43,7 @@ def check(report: Report, least: int) -> None:
 
 def test_random_documents_have_the_same_answer_in_both_engines(both: Both) -> None:
     with validated_once():
-        report = run_fuzz(both, SEED, 2_000)
+        report = run_fuzz(both, SEED, 3_000)
     check(report, 20)
 
 

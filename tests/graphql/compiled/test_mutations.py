@@ -151,7 +151,7 @@ class Shop:
             Case(agent, "acknowledgeComplaint", {"id": self.id("Complaint"), "expectedVersion": 1}),
             Case(manager, "ruleComplaintValidity", {"id": self.id("Complaint"), "verdict": "PARTLY", **why}),
             Case(agent, "closeComplaint", {"id": self.closable, "remedy": "保养", "customerConfirmed": True}),
-            Case(agent, "changeContact", {**customer, "kind": "EMAIL", "value": "wang@example.cn"}),
+            Case(agent, "changeContact", {**customer, "kind": "EMAIL", "value": "wang@example.cn", **why}),
             Case(agent, "revealContact", {"id": self.id("ContactPoint"), **why}),
             Case(agent, "recordConsent", {**customer, **consent, "evidence": "录音"}),
             Case(consultant, "logCall", {**call, "orderId": self.id("SalesOrder")}),

@@ -119,6 +119,9 @@ async def row(
         async with context.reader(store) as reader:
             node = await reader.node(shape, id_)
     else:
-        node = await Reader(session, context.entities, context.viewer(store)).node(shape, id_)
+        viewer = context.viewer(store)
+        reader = Reader(session, context.entities, viewer, context.asker(store, viewer))
+        node = await reader.node(shape, id_)
+        await reader.settle()  # with readers' connections, which never wait for a writer's
     stamp(node, store.id)
     return node

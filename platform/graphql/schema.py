@@ -9,6 +9,7 @@ from graphql import GraphQLError, OperationDefinitionNode, parse
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types.graphql import OperationType
 
+from ..errors import Throttled
 from ..tenancy.reader.entity import Entities
 from .compiled.execute import Engine
 from .compiled.explain import Explanation, answered
@@ -113,6 +114,11 @@ async def _answer(
     writes: bool,
 ) -> dict[str, Any]:
     if context.read_compiled is not None:
+        try:
+            await schema.compiled.ready(context, query)
+        except Throttled as error:
+            refused = GraphQLError("throttled", original_error=error)
+            return {"errors": [formatted(refused, language=context.language, request_id=context.request_id)]}
         asked = schema.writes.asked(query, operation) if writes and schema.writes is not None else None
         if schema.writes is not None and asked is not None:
             found = await schema.writes.answer(context, asked, variables)

@@ -187,6 +187,7 @@ class Selection:
             page=page,
             total="totalCount" in picked,
             rows=bool(edges) or "pageInfo" in picked or "totalCount" not in picked,
+            more="pageInfo" in picked,
         )
 
     def page(self, given: Mapping[str, Any]) -> Page:

@@ -20,6 +20,9 @@ class Bounded(Generic[K, V]):
     def __len__(self) -> int:
         return len(self._found)
 
+    def __contains__(self, key: K) -> bool:
+        return key in self._found
+
     def get(self, key: K) -> V | None:
         """The entry, used just now; None when it is not kept."""
         found = self._found.get(key)

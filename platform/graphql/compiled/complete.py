@@ -9,6 +9,8 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +26,9 @@ from .plan import STORE_VALUES, HandOver, PlanSelection, RowsPlan, StorePlan
 
 #: rows by statement, the store's id, the store, what fields made in Python need → the object of the answer
 Completion = Callable[[Sequence[Sequence[tuple[Any, ...]]], UUID, Any, Made], Any]
+
+_first = itemgetter(0)
+
 
 # --- what the generated source calls ---------------------------------------------------------------------------------
 
@@ -54,14 +59,7 @@ def _cursor_decimal(text: str | None) -> str | None:
 
 def _by_parent(rows: Iterable[tuple[Any, ...]]) -> dict[Any, list[tuple[Any, ...]]]:
     """Rows that come ordered by their first column, cut where it changes."""
-    found: dict[Any, list[tuple[Any, ...]]] = {}
-    last: Any = found  # equal to no value
-    for row in rows:
-        if row[0] != last:
-            last = row[0]
-            found[last] = run = []
-        run.append(row)
-    return found
+    return {parent: list(run) for parent, run in groupby(rows, _first)}
 
 
 _NAMES = {
@@ -213,7 +211,9 @@ class _Source:
             body.append(f"if v is None: return {{{', '.join(empty)}}}")
         if read.rows is not None:
             found = f"S[{read.rows}]" if root else f"{self._group(read.rows, 'by_parent(S[{0}]).get')}(v, NONE)"
-            body += [f"R = {found}", f"more = len(R) > {read.size}", f"if more: R = R[:{read.size}]"]
+            body.append(f"R = {found}")
+            if read.shape.more:
+                body += [f"more = len(R) > {read.size}", f"if more: R = R[:{read.size}]"]
             if read.backward:
                 body.append("R = R[::-1]")
         body.append(f"return {{{', '.join(parts)}}}")

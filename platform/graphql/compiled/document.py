@@ -1,6 +1,6 @@
 """A document read once: parsed, validated by the same rules as graphql-core's way, and what its variables are used for."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,14 +58,31 @@ class Operation:
     letters: int
 
 
-def read_document(schema: GraphQLSchema, text: str, made: Mapping[str, frozenset[str]]) -> Document | None:
-    """Parse and validate; None when graphql-core would refuse the document. `made`: see `plan.made_fields`."""
+@dataclass(frozen=True)
+class NoDocument:
+    """A text that is no valid document, with its errors: whoever sends it again is told so at once."""
+
+    errors: Sequence[GraphQLError]
+    #: names of its operations (None for one without); None where it is not even GraphQL
+    names: Sequence[str | None] | None
+
+    def says_all(self, name: str | None) -> bool:
+        """Are these the errors for whoever means the operation of this name? That none or several are meant comes first."""
+        if self.names is None:
+            return True
+        return len(self.names) == 1 if name is None else name in self.names
+
+
+def read_document(schema: GraphQLSchema, text: str, made: Mapping[str, frozenset[str]]) -> Document | NoDocument:
+    """Parse and validate, as graphql-core's way does. `made`: see `plan.made_fields`."""
     try:
         tree = parse(text, max_tokens=MOST_TOKENS)
-    except GraphQLError:
-        return None
-    if validate_document(schema, tree, (*specified_rules, DepthRule)):
-        return None
+    except GraphQLError as error:
+        return NoDocument([error], None)
+    errors = validate_document(schema, tree, (*specified_rules, DepthRule))
+    if errors:
+        meant = (item for item in tree.definitions if isinstance(item, OperationDefinitionNode))
+        return NoDocument(errors, [item.name.value if item.name else None for item in meant])
     fragments = {item.name.value: item for item in tree.definitions if isinstance(item, FragmentDefinitionNode)}
     operations: dict[str | None, Operation] = {}
     document = Document(operations, fragments)

@@ -5,6 +5,7 @@ cannot be planned, and every request that the interpreter would refuse for its v
 of an answer; the whole document then runs in graphql-core, so there is one place that words such errors.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,14 +21,14 @@ from ...errors import Forbidden, ForecourtError, NotFound
 from ...tenancy.reader.compile_sql import NotCompilable, Program, Run, Variant, is_plain
 from ...tenancy.reader.entity import Entities, Viewer
 from ...tenancy.reader.shape import Slot
-from .. import ids, select
+from .. import ids
 from ..context import Context, StoreInfo
 from ..errors import formatted
 from ..types import StorePart
 from .cache import Bounded
 from .complete import Completion, complete_rows, complete_store
 from .control import Control, together
-from .document import Document, read_document
+from .document import Document, NoDocument, read_document
 from .fields import Fault, Loading, completed, loadings
 from .plan import (
     HandOver,
@@ -41,6 +42,8 @@ from .plan import (
     plan_store,
 )
 from .resolve import Resolvers
+from .slots import slot_value
+from .turns import Turns
 from .variables import value_at, weight_of
 
 logger = logging.getLogger("forecourt.graphql.compiled")
@@ -54,6 +57,9 @@ OPERATIONS = 2_000
 PARTS, PART_LETTERS, TREE = 2_000, 8_000_000, 32
 #: Values and letters that a plan's key may hold; what is larger than any form of a page is not worth a plan.
 KEY_WEIGHT = 2_000
+
+#: Letters from which on a document is read in a thread: the event loop has its turn every few milliseconds meanwhile.
+LONG_DOCUMENT = 4_000
 
 _NOT_PLAIN = "somebody who stands in for another, or looks as a role"
 
@@ -82,7 +88,9 @@ class Engine:
 
     schema: GraphQLSchema
     entities: Entities
-    documents: "Bounded[str, Document | str]" = field(default_factory=lambda: Bounded(DOCUMENTS, DOCUMENT_LETTERS))
+    documents: "Bounded[str, Document | NoDocument]" = field(
+        default_factory=lambda: Bounded(DOCUMENTS, DOCUMENT_LETTERS)
+    )
     operations: "Bounded[Any, OperationPlan | str]" = field(
         default_factory=lambda: Bounded(OPERATIONS, DOCUMENT_LETTERS)
     )
@@ -90,11 +98,16 @@ class Engine:
     #: why requests were handed over, for `explain`, tests and metrics: reason → how often
     handed_over: dict[str, int] = field(default_factory=dict)
     compiled: int = 0
+    turns: Turns = field(default_factory=Turns)
 
     async def answer(
         self, context: Context, query: str, variables: Mapping[str, Any], operation: str | None
     ) -> dict[str, Any] | None:
         """The answer in GraphQL's response format; None when graphql-core is to give it."""
+        document = self.document(query)
+        if isinstance(document, NoDocument) and document.says_all(operation):
+            says = {"language": context.language, "request_id": context.request_id}
+            return {"errors": [formatted(error, **says) for error in document.errors]}
         try:
             plan, known = self.plan(query, variables, operation)
             found = await self.request(context, plan, known, variables).answer()
@@ -107,6 +120,20 @@ class Engine:
             return None
         self.compiled += 1
         return found
+
+    async def ready(self, context: Context, query: str) -> None:
+        """The document is read: a new one when it is the caller's turn, a long one beside the event loop.
+
+        Raises:
+            Throttled: too many new documents wait.
+        """
+        if query in self.documents:
+            return
+        async with self.turns.turn(context.actor.key):
+            if query not in self.documents:
+                reading = partial(read_document, self.schema, query, made_fields(self.entities))
+                found = await asyncio.to_thread(reading) if len(query) > LONG_DOCUMENT else reading()
+                self.documents.put(query, found, len(query))
 
     def request(
         self, context: Context, plan: OperationPlan, known: Mapping[str, Any], given: Mapping[str, Any]
@@ -126,8 +153,8 @@ class Engine:
             HandOver: the request is not compiled, or not valid.
         """
         document = self.document(query)
-        if isinstance(document, str):
-            raise HandOver(document)
+        if isinstance(document, NoDocument):
+            raise HandOver("not a valid document")
         operation = document.operation(name)
         if operation is None or operation.node.operation is not OperationType.QUERY:
             raise HandOver("no query is meant" if operation is None else "not a query")
@@ -145,11 +172,11 @@ class Engine:
             raise HandOver(plan)
         return plan, given.known
 
-    def document(self, query: str) -> Document | str:
+    def document(self, query: str) -> Document | NoDocument:
         """The document, from the cache or read now; a text where it is not valid."""
         found = self.documents.get(query)
         if found is None:
-            found = read_document(self.schema, query, made_fields(self.entities)) or "not a valid document"
+            found = read_document(self.schema, query, made_fields(self.entities))
             self.documents.put(query, found, len(query))
         return found
 
@@ -440,41 +467,3 @@ def _below(path: Path, at: Sequence[str | int]) -> Path:
 async def _only(found: Awaitable[dict[str, Any] | None], key: str) -> Any:
     values = await found
     return None if values is None else values[key]
-
-
-def slot_value(variables: Mapping[str, Any], store: UUID, rows: Mapping[str, list[UUID]], slot: Slot) -> Any:
-    """What stands in a slot, checked as the interpreter checks it.
-
-    Raises:
-        HandOver: it would refuse the value.
-    """
-    return _keyed(variables, store, rows, slot.key)
-
-
-def _keyed(variables: Mapping[str, Any], store: UUID, rows: Mapping[str, list[UUID]], key: tuple[Any, ...]) -> Any:
-    match key:
-        case ("variable", path):
-            return value_at(variables, path)
-        case ("literal", value):
-            return value
-        case ("ids", type_):
-            return rows[type_]
-        case ("word", inner):
-            found = _keyed(variables, store, rows, inner)
-            return (
-                [_checked(select.word, item) for item in found]
-                if isinstance(found, list)
-                else _checked(select.word, found)
-            )
-        case ("row", entity, inner):
-            found = _keyed(variables, store, rows, inner)
-            read = partial(select.row, entity, store)
-            return [_checked(read, item) for item in found] if isinstance(found, list) else _checked(read, found)
-    raise TypeError(f"an unknown slot: {key}")
-
-
-def _checked(read: Callable[[Any], Any], value: Any) -> Any:
-    try:
-        return read(value)
-    except ForecourtError as error:
-        raise HandOver(f"{error.code}: {error.message}") from error

@@ -17,7 +17,7 @@ from ...tenancy.lanes import Row
 from ...tenancy.reader.compile_sql import Program, Run, Variant
 from ...tenancy.reader.entity import Viewer
 from ..context import Context, StoreInfo
-from .document import Document
+from .document import Document, NoDocument
 from .execute import Engine, Made, Part, Request
 from .plan import OperationPlan, RowsPlan, StorePlan
 from .resolve import Resolvers
@@ -129,7 +129,7 @@ class _Watched(Engine):
         """Note a step that several do side by side: the longest counts."""
         self.times[name] = max(self.times[name], (time.perf_counter() - began) * 1000 - but)
 
-    def document(self, query: str) -> Document | str:
+    def document(self, query: str) -> Document | NoDocument:
         with self.step(_PARSE):
             return super().document(query)
 

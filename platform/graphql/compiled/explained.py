@@ -83,7 +83,9 @@ def _levels(key: str, read: Read, parents: int | None) -> Iterator[dict[str, Any
     columns: dict[str, int] = {}
     if read.rows is not None:
         columns = {"(parent)": 0} if read.relation is not None else {}
-        columns |= {"id": read.id, **read.fields} | {f"({name})": at for name, at in read.locals.items()}
+        columns |= {"id": read.id, **read.fields} | {
+            f"({name})": at for name, at in read.locals.items() if at != read.id
+        }
     yield {
         "level": key.partition("(")[0],
         "entity": read.entity.name,

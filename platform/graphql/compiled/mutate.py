@@ -39,10 +39,11 @@ from ...tenancy.session import ResolvedStore, read_in
 from ..context import Context
 from ..errors import formatted
 from ..mutation import Done, Mutation, Mutations, Payload, interpreted
-from .document import Operation
-from .execute import KEY_WEIGHT, Engine, Part, slot_value
+from .document import NoDocument, Operation
+from .execute import KEY_WEIGHT, Engine, Part
 from .fields import completed
 from .plan import Groups, HandOver, OperationPlan, PlanSelection, RowsPlan, plan_rows
+from .slots import slot_value
 from .variables import weight_of
 
 logger = logging.getLogger("forecourt.graphql.compiled")
@@ -100,7 +101,7 @@ class Writes:
     def asked(self, query: str, name: str | None) -> Operation | None:
         """The mutation that is meant; None when a query is, or when the document is for graphql-core to refuse."""
         document = self.engine.document(query)
-        operation = None if isinstance(document, str) else document.operation(name)
+        operation = None if isinstance(document, NoDocument) else document.operation(name)
         return operation if operation is not None and operation.node.operation is OperationType.MUTATION else None
 
     async def answer(
@@ -365,7 +366,7 @@ class RowRead:
         made = {}
         for alias, nodes in shown.aliases.items():
             own = (*key, alias)
-            part: Part = engine.part(own, partial(RowsPlan, nodes, (entity,), program))
+            part: Part = engine.part(own, partial(RowsPlan, nodes, (entity,), program, {entity: 1}))
             made[alias] = engine.made(own, part, variant, selection)
         return cls(store, entity, row, sent, made, one.context.asker(store, viewer))
 

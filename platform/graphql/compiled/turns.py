@@ -20,11 +20,12 @@ MOST: Final = 1_000
 
 @dataclass(eq=False)
 class Turns:
-    """Who waits, by caller. Belongs to one event loop."""
+    """Who waits, by caller. A process has one event loop; where another takes its place, nobody waits any more."""
 
     _waiting: "OrderedDict[str, deque[asyncio.Future[None]]]" = field(default_factory=OrderedDict)
     _count: int = 0
     _taken: bool = False
+    _loop: asyncio.AbstractEventLoop | None = None
 
     @asynccontextmanager
     async def turn(self, caller: str) -> AsyncIterator[None]:
@@ -33,13 +34,17 @@ class Turns:
         Raises:
             Throttled: too many wait already.
         """
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._loop, self._taken, self._count = loop, False, 0
+            self._waiting.clear()
         if self._taken:
             await self._wait(caller)
         self._taken = True
         try:
             yield
         finally:
-            asyncio.get_running_loop().call_soon(self._next)
+            loop.call_soon(self._next)
 
     async def _wait(self, caller: str) -> None:
         mine = self._waiting.setdefault(caller, deque())

@@ -230,7 +230,7 @@ class _Walk:
         lv, window = self._level(shape), self._window(shape)
         rows = total = None
         if shape.rows:
-            rows = self._add(root_rows(lv, window).limit(literal_column(str(window.size + 1))))
+            rows = self._add(root_rows(lv, window).limit(literal_column(str(window.size + shape.more))))
         if shape.total:
             total = self._add(root_total(lv))
         return self._read(lv, None, rows, total, window, lambda column: root_values(lv, window, column))
@@ -277,7 +277,7 @@ class _Walk:
             fields={name: first + 1 + number for number, name in enumerate(lv.fields)},
             made={item.name: item for item in lv.made},
             id=first,
-            locals={name: after_fields + number for number, name in enumerate(lv.locals)},
+            locals={"id": first, **{name: after_fields + number for number, name in enumerate(lv.locals)}},
             keys=(*range(after_locals, after_locals + len(lv.keys) - 1), first),
             kinds=tuple(key.kind for key in lv.keys),
             size=None if window is None else window.size,

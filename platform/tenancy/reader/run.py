@@ -126,7 +126,7 @@ class Reader:
         self._make(lv, rows, nodes)
         for key, child in lv.shape.children.items():
             relation = lv.entity.relation_by_name[child.relation]
-            place = first + lv.locals.index(relation.local)
+            place = lv.place_of(relation.local)
             values = [row[place] for row in rows]
             wanted = sorted({value for value in values if value is not None}, key=str)
             below = await self._below(relation, child.shape, wanted)
@@ -141,11 +141,10 @@ class Reader:
         hidden = lv.shape.fields.difference(lv.fields, (item.name for item in lv.made))
         for node in nodes:
             node.values.update(dict.fromkeys(hidden))
-        first = 1 + len(lv.fields)
         for item in lv.made:
             assert item.made is not None  # noqa: S101  (that is what stands there)
             needs = item.made.needs
-            places = [first + lv.locals.index(need.column) for need in needs]
+            places = [lv.place_of(need.column) for need in needs]
             values = [arguments(needs, [row[place] for place in places]) for row in rows]
             if isinstance(item.made, Computed):
                 for node, given in zip(nodes, values, strict=True):

@@ -109,6 +109,8 @@ class Shape:
     total: bool = False
     #: False where only `totalCount` was asked: no row is read
     rows: bool = True
+    #: False where nobody asks whether rows lie behind the page: none is read to find out
+    more: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,6 +107,10 @@ class Level:
     #: asked fields that are made in Python and that the viewer sees
     made: tuple[Field, ...]
 
+    def place_of(self, column: str) -> int:
+        """In which of `columns` a column stands that a relation or a field made in Python needs."""
+        return 0 if column == "id" else 1 + len(self.fields) + self.locals.index(column)
+
     def window(self) -> Window:
         """The page asked for.
 
@@ -142,7 +146,7 @@ def level(entities: Entities, viewer: Viewer, shape: Shape) -> Level:
     made = tuple(item for item in asked if item.made is not None and entity.shows(item, viewer))
     relations = (entity.relation_by_name[child.relation] for child in shape.children.values())
     needed = {need.column for item in made if item.made is not None for need in item.made.needs}
-    locals_ = tuple(sorted({relation.local for relation in relations} | needed))
+    locals_ = tuple(sorted(({relation.local for relation in relations} | needed) - {"id"}))  # it comes first anyway
     keys = tuple(_key(entity, viewer, row, order) for order in shape.order)
     down = bool(keys) and keys[-1].descending
     keys += (Key(row.c.id, Kind.UUID, down, nullable=False),)
@@ -156,10 +160,10 @@ def level(entities: Entities, viewer: Viewer, shape: Shape) -> Level:
 
 
 def root_rows(lv: Level, window: Window) -> Select[Any]:
-    """The rows of a list of the store, one more than the page holds."""
+    """The rows of a list of the store, one more than the page holds where that is asked."""
     ordered = [key.sorted(backward=window.backward) for key in lv.keys]
     rows = select(*lv.columns).select_from(lv.row).where(lv.allowed, lv.between(window))
-    return rows.order_by(*ordered).limit(window.size + 1)
+    return rows.order_by(*ordered).limit(window.size + lv.shape.more)
 
 
 def root_total(lv: Level) -> Select[Any]:
@@ -186,7 +190,7 @@ def to_many_rows(lv: Level, relation: Relation, values: Values, window: Window) 
     """A page of rows for every parent at once; the first column is the parent's value."""
     page, width = _numbered(lv, relation, values, window, lv.columns)
     rows = select(*(page.c[f"c{number}"] for number in range(width)))
-    return rows.where(page.c.place <= window.size + 1).order_by(page.c.c0, page.c.place)
+    return rows.where(page.c.place <= window.size + lv.shape.more).order_by(page.c.c0, page.c.place)
 
 
 def _numbered(

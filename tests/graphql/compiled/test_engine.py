@@ -153,9 +153,6 @@ def test_a_store_in_every_state_answers_as_the_interpreter_does(both: Both, stat
 
 
 HANDED = {
-    "a mutation": ('mutation { closeFollowUpTask(input: {task: "x"}) { userErrors { code } } }', None),
-    "an invalid document": ("{ store { nothing } }", "not a valid document"),
-    "no document": ("{", "not a valid document"),
     "a store by nothing": ("{ store { name } }", "an id or a code is needed"),
     "a bad cursor": (
         '{ store(code: "a1") { customers(after: "bad") { totalCount } } }',
@@ -184,6 +181,18 @@ HANDED = {
     ),
     "a bad page of stores": ("{ group { stores(first: 500) { totalCount } } }", "INVALID: a page has 0 to 100 rows"),
 }
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", "", "{ store { nothing } }", "fragment F on Query { viewer { name } }", "query A { no } query B { no }"],
+)
+def test_what_is_no_document_has_graphql_cores_errors_and_is_read_once(both: Both, text: str) -> None:
+    gm = both.actor(("STORE_GM", "a1"))
+    answer = both.same(gm, text)
+    assert "data" not in answer and answer["errors"]
+    known = len(both.schema.compiled.documents)
+    assert both.same(gm, text) == answer and len(both.schema.compiled.documents) == known
 
 
 @pytest.mark.parametrize("what", HANDED)

@@ -9,7 +9,7 @@ import pytest
 
 from forecourt.domain.entities import ENTITIES
 from forecourt.graphql import encode
-from forecourt.graphql.compiled import complete, execute
+from forecourt.graphql.compiled import complete, slots
 from forecourt.graphql.compiled.execute import Engine
 from forecourt.tenancy.reader import compile_sql, cursor, run, sql
 from tests.graphql.compiled.conftest import Both
@@ -48,13 +48,13 @@ def _children_of_another(patch: pytest.MonkeyPatch) -> None:
 
 def _the_wrong_variable(patch: pytest.MonkeyPatch) -> None:
     """The compiled engine keeps the values of a plan's first run."""
-    plain = execute._keyed
+    plain = slots._keyed
     kept: dict[Any, Any] = {}
 
     def keyed(variables: Any, store: Any, rows: Any, key: Any) -> Any:
         return kept.setdefault(key, plain(variables, store, rows, key))
 
-    patch.setattr(execute, "_keyed", keyed)
+    patch.setattr(slots, "_keyed", keyed)
 
 
 def _the_order_backward(patch: pytest.MonkeyPatch) -> None:

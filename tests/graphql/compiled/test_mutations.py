@@ -263,7 +263,7 @@ async def test_several_mutations_run_one_after_the_other_and_each_commits_alone(
 async def test_a_payload_that_asks_for_what_cannot_be_leaves_nothing(shop: Shop, rehearsal: Rehearsal) -> None:
     """A bad cursor, a page out of range, a foreign id in a filter: errors of the field, and nothing is written."""
     agent, file = shop.cases[0].actor, shop.cases[0].given
-    for wrong in ('after: "bad"', "first: 101", "first: 1, last: 1", 'where: {id: {eq: "AAAA"}}'):
+    for wrong in ('after: "bad"', "first: 1001", "first: 1, last: 1", 'where: {id: {eq: "AAAA"}}'):
         document = f"""mutation($f: FileComplaintInput!) {{
             fileComplaint(input: $f) {{ complaint {{ id accused({wrong}) {{ totalCount }} }} userErrors {{ code }} }} }}"""
         answer, effects = await rehearsal.same(agent, document, {"f": file})

@@ -97,6 +97,10 @@ class Actor:
     client_id: UUID | None = None
     #: looking as a role: the memberships above are the role's, and nothing may be changed
     viewing: Viewing | None = None
+    #: memberships that count at a place, found once: people may have hundreds, and each check asks
+    _counting: dict[UUID | None, tuple[Membership, ...]] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
 
     @classmethod
     def for_system(cls, job: str, group_id: UUID) -> Self:
@@ -106,8 +110,22 @@ class Actor:
     def memberships_at(self, store_id: UUID | None) -> Iterable[Membership]:
         """Memberships that count at a store (its own, its region's), or of the group when None."""
         if store_id is None:
-            return (item for item in self.memberships if item.of_group)
-        return (item for item in self.memberships if item.stands_in(store_id))
+            return self._counting_at(None)
+        return (item for item in self._counting_at(store_id) if not item.of_group)
+
+    def _counting_at(self, store_id: UUID | None) -> tuple[Membership, ...]:
+        """Memberships that can give something at a place: the group's everywhere, others where they stand."""
+        found = self._counting.get(store_id)
+        if found is None:
+            found = tuple(
+                item
+                for item in self.memberships
+                if item.of_group or (store_id is not None and item.stands_in(store_id))
+            )
+            if len(self._counting) >= 5_000:  # a caller may ask for stores that are none of theirs
+                self._counting.clear()
+            self._counting[store_id] = found
+        return found
 
     def scope(self, permission: str, store_id: UUID | None) -> Scope | None:
         """The widest scope in which the actor holds `permission` at a store (None: of the group); None when not at all.
@@ -120,7 +138,7 @@ class Actor:
             return None
         if self.system:
             return Scope.GROUP if store_id is None else Scope.STORE
-        held = _widest(self.memberships, permission, store_id)
+        held = _widest(self._counting_at(store_id), permission, store_id)
         if self.viewing is None or held is None:
             return held
         real = self.viewing.viewer.scope(permission, store_id)
@@ -128,13 +146,8 @@ class Actor:
 
     def scopes_at(self, store_id: UUID, permissions: Iterable[str]) -> dict[str, Scope]:
         """The widest scope of each of these permissions that is held at a store (`scope`, for many at once)."""
-        here = tuple(item for item in self.memberships if item.of_group or item.stands_in(store_id))
-        at = replace(self, memberships=here, viewing=None)
-        found = {name: scope for name in permissions if (scope := at.scope(name, store_id)) is not None}
-        if self.viewing is None:
-            return found
-        real = self.viewing.viewer.scopes_at(store_id, found)
-        return {name: min(scope, real[name]) for name, scope in found.items() if name in real}
+        found = {name: self.scope(name, store_id) for name in permissions}
+        return {name: scope for name, scope in found.items() if scope is not None}
 
     def can(self, permission: str, store_id: UUID | None) -> bool:
         """Does the actor hold the permission there, in any scope?"""
@@ -175,7 +188,7 @@ class Actor:
         if self.system or any(item.permissions is not None for item in self.memberships_at(None)):
             return True
         allowed = self.limit is None or "tenancy:group:read" in self.limit
-        return allowed and _widest(self.memberships, "tenancy:group:read", None) is not None
+        return allowed and _widest(self._counting_at(None), "tenancy:group:read", None) is not None
 
     def employees_at(self, store_id: UUID) -> frozenset[UUID]:
         """The employees this actor is at a store (own rows), with those whose holiday they cover there.
@@ -196,8 +209,9 @@ class Actor:
 
     def acting_for(self, permission: str, store_id: UUID | None) -> tuple[str, ...]:
         """Names of those for whom the actor uses a permission: empty when their own roles give as much."""
-        own = _widest((item for item in self.memberships if item.delegated_by is None), permission, store_id)
-        lent = [item for item in self.memberships if item.delegated_by is not None]
+        counting = self._counting_at(store_id)
+        own = _widest((item for item in counting if item.delegated_by is None), permission, store_id)
+        lent = [item for item in counting if item.delegated_by is not None]
         most = _widest(lent, permission, store_id)
         if most is None or (own is not None and own >= most):
             return ()

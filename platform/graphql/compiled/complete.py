@@ -259,6 +259,9 @@ class _Source:
         return f"{{{', '.join(parts)}}}", f"{{{', '.join(empty)}}}"
 
     def _cursor(self, read: Read, row: str) -> str:
+        before = cursor.before_id(read.entity.name, read.shape.order)
+        if before is not None:
+            return f"{before!r} + {row}[{read.id}]"
         pack = self.constant(cursor.packer(read.entity.name, read.shape.order))
         values = (
             _CURSOR.get(kind, "{}").format(f"{row}[{place}]") for kind, place in zip(read.kinds, read.keys, strict=True)

@@ -1,4 +1,7 @@
-"""Opaque cursors: the order's values of one row and its id, bound to the entity and the order they were made for."""
+"""Opaque cursors: the order's values of one row and its id, bound to the entity and the order they were made for.
+
+`<mark>.<id>` where nothing but the id orders the rows, else the mark and all values as JSON in base64.
+"""
 
 import base64
 import hashlib
@@ -73,8 +76,15 @@ def packer(entity: str, order: Sequence[Order]) -> Callable[[Sequence[Any]], str
     return partial(pack, _mark(entity, order))
 
 
+def before_id(entity: str, order: Sequence[Order]) -> str | None:
+    """What stands before a row's id in its cursor; None where the cursor holds more than the id."""
+    return None if order else f"{_mark(entity, order)}."
+
+
 def pack(mark: str, texts: Sequence[Any]) -> str:
     """A cursor of an order's mark and the values in their JSON form."""
+    if len(texts) == 1:
+        return f"{mark}.{texts[0]}"
     packed = json.dumps([mark, *texts], ensure_ascii=False, separators=(",", ":"))
     return base64.urlsafe_b64encode(packed.encode()).decode().rstrip("=")
 
@@ -88,7 +98,11 @@ def decode(cursor: str, entity: str, order: Sequence[Order], kinds: Sequence[Kin
     try:
         if len(cursor) > _LONGEST:
             raise ValueError("too long")
-        packed = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+        if not order:
+            mark, _, row = cursor.partition(".")
+            packed = [mark, row]
+        else:
+            packed = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
         if not isinstance(packed, list) or packed[:1] != [_mark(entity, order)] or packed[-1] is None:
             raise ValueError("made for something else")
         json.dumps(packed, ensure_ascii=False).encode()  # half a surrogate pair is no text

@@ -4,10 +4,15 @@ import asyncio
 import json
 import random
 import re
+import shutil
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -19,9 +24,10 @@ from forecourt.graphql import ids
 from forecourt.graphql.api import api_schema
 from forecourt.graphql.context import Context
 from forecourt.graphql.schema import ApiSchema, run
+from forecourt.tenancy import embedded
 from forecourt.tenancy.engines import Engines
 from forecourt.tenancy.session import ResolvedStore
-from tests.conftest import World
+from tests.conftest import World, make_database, make_world
 from tests.stores import Row, fill_store
 
 NOW = datetime(2026, 9, 15, 4, tzinfo=UTC)
@@ -37,7 +43,8 @@ class Both:
     schema: ApiSchema
     rows: dict[str, dict[str, list[Row]]]
     runner: asyncio.Runner
-    different: list[str] = field(default_factory=list)
+    #: ids of the groups' own rows by type, where there are some
+    group_rows: dict[str, dict[str, UUID]] = field(default_factory=dict)
 
     def actor(self, *roles: tuple[str, str | None], group: str = "a", person: int = 0) -> Actor:
         """Somebody with (role, store code or None) memberships; at a store they are one of its employees."""
@@ -64,9 +71,25 @@ class Both:
         found.list_stores = list_stores  # control rows are the same for both: asked once, in the fixture
         return found
 
-    def run(self, engine: str, actor: Actor, text: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
+    def run(
+        self,
+        engine: str,
+        actor: Actor,
+        text: str,
+        variables: dict[str, Any] | None = None,
+        operation: str | None = None,
+    ) -> dict[str, Any]:
         """The answer of one engine."""
-        return self.runner.run(run(self.schema, self.context(engine, actor), text, variables or {}))
+
+        async def settled() -> dict[str, Any]:
+            found = await run(self.schema, self.context(engine, actor), text, variables or {}, operation)
+            # Where an error makes a parent null, graphql-core leaves the rest of it running.
+            rest = asyncio.all_tasks() - {asyncio.current_task()}
+            if rest:
+                await asyncio.wait(rest, timeout=5)
+            return found
+
+        return self.runner.run(settled())
 
     def same(self, actor: Actor, text: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
         """The answer that both engines give."""
@@ -103,9 +126,9 @@ def _timeless(found: Any) -> Any:
     return [_timeless(item) for item in found] if isinstance(found, list) else found
 
 
-@pytest.fixture(scope="module")
-def both(world: World) -> Iterator[Both]:
-    """See `Both`. Fills a1, a2, b1 and b2 for each module: others in between may have emptied them."""
+@contextmanager
+def both_engines(world: World) -> Iterator[Both]:
+    """Both engines over stores a1, a2, b1 and b2 filled with made-up rows, which are gone afterwards."""
     settings = world.database.settings
     with asyncio.Runner() as runner:
         engines = {
@@ -123,13 +146,49 @@ def both(world: World) -> Iterator[Both]:
                 async with translated.begin() as connection:
                     await fill_store(connection, rows[code], chance)
 
-        runner.run(fill())
-        clock = SetClock(NOW)
-        platforms = {name: Platform(made, clock) for name, made in engines.items()}
-        yield Both(world, platforms, api_schema(), rows, runner)
-        for made in engines.values():
-            runner.run(made.aclose())
-        world.truncate()
+        try:
+            runner.run(fill())
+            clock = SetClock(NOW)
+            platforms = {name: Platform(made, clock) for name, made in engines.items()}
+            yield Both(world, platforms, api_schema(), rows, runner)
+        finally:
+            for made in engines.values():
+                runner.run(made.aclose())
+            world.truncate()
 
 
-__all__ = ["Both", "both", "replace"]
+@pytest.fixture(scope="module")
+def both(world: World) -> Iterator[Both]:
+    """See `Both`. Fills a1, a2, b1 and b2 for each module: others in between may have emptied them."""
+    with both_engines(world) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def whole() -> Iterator[Both]:
+    """`Both` over a server of its own whose groups have rows of every kind: what belongs to a group stays when a test ends."""
+    from tests.graphql.compiled.group_rows import fill_group
+    from tests.graphql.rows import group_rows
+
+    folder = Path(tempfile.mkdtemp(prefix="fc-fuzz-"))
+    folder.chmod(0o755)
+    try:
+        world = make_world(make_database(folder))
+        with both_engines(world) as made:
+
+            async def fill() -> None:
+                platform = made.platforms["interpreted"]
+                for letter, group in world.groups.items():
+                    known = await group_rows(platform, group)
+                    made.group_rows[letter] = known
+                    async with platform.engines.owner().begin() as connection:
+                        await fill_group(connection, group.id, world.stores_of(letter), known)
+
+            made.runner.run(fill())
+            yield made
+    finally:
+        embedded.destroy(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+__all__ = ["Both", "both", "both_engines", "replace", "whole"]

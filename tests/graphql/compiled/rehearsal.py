@@ -7,7 +7,8 @@ import copy
 import json
 import random
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,11 +16,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from graphql import GraphQLSchema
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from forecourt.app import operation_context
 from forecourt.auth.actor import Actor
+from forecourt.domain.entities import ENTITIES
 from forecourt.domain.work import Platform
 from forecourt.graphql.context import Context
 from forecourt.graphql.schema import run
@@ -29,7 +32,9 @@ from forecourt.tenancy import session as session_module
 from forecourt.tenancy.base import StoreTable
 from forecourt.tenancy.engines import Engines
 from forecourt.tenancy.names import store_role
-from tests.graphql.compiled.documents import Made, Maker
+from tests.graphql.compiled.documents import Level, Made, Maker
+from tests.graphql.compiled.inputs import Inputs
+from tests.graphql.compiled.known import Known, Spot
 from tests.graphql.live import LiveApi
 
 ENGINES = ("interpreted", "compiled")
@@ -142,29 +147,32 @@ async def rehearsals(live: LiveApi, engines: Engines, patch: pytest.MonkeyPatch)
 
 
 class PayloadMaker(Maker):
-    """Random documents of mutations: payload rows under several aliases, fragments, directives, variables."""
+    """Random documents of given mutations: payload rows under several aliases, fragments, directives, variables."""
 
-    def mutation(self, fields: list[tuple[str, str, Mapping[str, Any], Mapping[str, str], list[str]]]) -> Made:
-        """A document of these mutations: name, input type, input, rows of the payload, plain values of it."""
-        self._begin()
-        roots = []
-        for name, kind, given, shows, values in fields:
-            key = self._alias(name)
-            inside = self._wrapped([self._payload(shows, values, (key,))], f"{name[0].upper()}{name[1:]}Payload")
-            roots.append(f"{self._as(key, name)}(input: {self._variable(f'{kind}!', given)}) {{ {inside} }}")
-        inside = self._wrapped(roots, "Mutation")
-        defined = ", ".join(f"${name}: {type_}" for name, type_ in self._types.items())
-        text_ = f"mutation M({defined}) {{ {inside} {self.chance.choice(('', 't: __typename'))} }}"
-        return Made(f"{text_} {' '.join(self._fragments)}", self._variables, [], [], self._covers)
+    def __init__(self, schema: GraphQLSchema, chance: random.Random) -> None:
+        super().__init__(schema, ENTITIES, Known(()), chance, Counter(), "Mutation")
 
-    def _payload(self, shows: Mapping[str, str], values: list[str], path: tuple[str, ...]) -> str:
-        parts = ["userErrors { __typename code message path }"]
-        parts += [self._as(self._alias(name), name) for name in values if self.chance.random() < 0.8]
-        for name, entity in shows.items():
-            for _ in range(self.chance.choice((1, 1, 2))):
-                key = self._alias(name)
-                row = self._row(self.entities[entity], (*path, key), 2)
-                parts.append(f"{self._as(key, name)} {self._directive()} {{ {row} }}")
-        if self.chance.random() < 0.3:
-            parts.append("__typename")
-        return " ".join(parts)
+    def mutation(self, fields: list[tuple[str, str, Mapping[str, Any], Iterable[str]]]) -> Made:
+        """A document of these mutations: name, input type, input, and what of the payload must be asked."""
+        self._covers = Counter()
+        self._inputs = Inputs(self.schema, self.entities, self.known, self.chance, self.counts, self._cover)
+        self._fragments, self._behind, self._names = [], [], 0
+        self._budget = self.chance.choice((3, 6, 12))
+        level = Level("Mutation", Spot())
+        parts = []
+        for number, (name, kind, given, shows) in enumerate(fields):
+            payload = f"{name[0].upper()}{name[1:]}Payload"
+            key, below = self._key(level, name), Level(payload, Spot())
+            level.taken[key] = name, below
+            variables = self._inputs.variables
+            variables.types[f"input{number}"], variables.values[f"input{number}"] = f"{kind}!", given
+            twice = [shown for shown in shows for _ in range(self.chance.choice((1, 1, 2)))]
+            inside = self._selection(below, [[(payload, shown)] for shown in dict.fromkeys(twice)])
+            again = " ".join(self._field(below, shown, ()) for shown in shows if twice.count(shown) > 1)
+            parts.append(
+                f"{key}: {name}(input: $input{number}) {{ {inside} {again} userErrors {{ __typename code message path }} }}"
+            )
+        body = self._wrapped(parts, level)
+        defined = ", ".join(f"${name}: {type_}" for name, type_ in self._inputs.variables.types.items())
+        text_ = f"mutation M({defined}) {{ {body} }} {' '.join(self._fragments)}"
+        return Made(text_, self._inputs.variables, None, level.spot, self._covers, [])

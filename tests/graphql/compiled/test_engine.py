@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +19,8 @@ from forecourt.tenancy.ids import new_id
 from forecourt.tenancy.lanes import Lanes
 from forecourt.tenancy.session import store_session
 from tests.graphql.compiled.conftest import NOW, Both, comparable
-from tests.graphql.compiled.documents import Known, Maker
+from tests.graphql.compiled.documents import Maker
+from tests.graphql.compiled.known import Known
 
 THREE_LEVELS = """
 query Q($first: Int = 50, $after: String) { store(code: "a1") { asOf customers(first: $first, after: $after) {
@@ -311,11 +313,11 @@ def test_new_documents_without_end_fill_no_memory(both: Both, monkeypatch: pytes
     small.operations = Bounded(5, 5)
     small.parts = Bounded(5, 60_000)
     monkeypatch.setattr(both.schema, "compiled", small)
-    maker = Maker(both.schema._schema, ENTITIES, Known(("a1",), (both.store_id("a1"),)), random.Random(4))
+    maker = Maker(both.schema._schema, ENTITIES, Known(("a1",)), random.Random(4), Counter())
     gm = both.actor(("STORE_GM", "a1"))
     for _ in range(40):
-        made = maker.document()
-        both.run("compiled", gm, made.text, made.variables)
+        made = maker.document(["Customer.name"], [maker.way("Customer.name")])
+        both.run("compiled", gm, made.text, made.variables.values)
     assert small.compiled > 5  # the heavy ones are answered too, and not kept
     many = {"w": {"or": [{"name": {"eq": "B"}}] * 3_000}}
     query = 'query($w: CustomerWhere) { store(code: "a1") { customers(where: $w) { totalCount } } }'

@@ -6,15 +6,21 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from graphql import FragmentSpreadNode
 
 from forecourt.domain.entities import ENTITIES
 from forecourt.graphql import encode
-from forecourt.graphql.compiled import complete, slots
+from forecourt.graphql.compiled import complete, control, execute, mutate, slots, variables
 from forecourt.graphql.compiled.execute import Engine
+from forecourt.graphql.compiled.plan import PlanSelection
+from forecourt.graphql.select import Selection
 from forecourt.tenancy.reader import compile_sql, cursor, run, sql
 from tests.graphql.compiled.conftest import Both
-from tests.graphql.compiled.fuzz import run_fuzz, validated_once
+from tests.graphql.compiled.fuzz import Fuzz, validated_once
+from tests.graphql.compiled.rolled_back import RolledBack, rolled_back, sampled
 
+#: Comparisons within which a fault must be found.
+MOST = 3_000
 Fault = Callable[[pytest.MonkeyPatch], None]
 
 
@@ -89,6 +95,100 @@ def _cursors_of_another_list(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(cursor, "encode", lambda entity, *rest: plain(entity + "s", *rest))
 
 
+def _unmasked(patch: pytest.MonkeyPatch) -> None:
+    """The compiled engine shows masked values to everybody."""
+    every = {item.permission: 4 for entity in ENTITIES for item in entity.fields if item.permission}
+
+    def level(entities: Any, viewer: Any, shape: Any) -> Any:
+        return sql.level(entities, replace(viewer, reach=every | dict(viewer.reach)), shape)
+
+    patch.setattr(compile_sql, "level", level)
+
+
+def _a_directive_ignored(patch: pytest.MonkeyPatch) -> None:
+    """The compiled engine leaves skipped fragments in."""
+    patch.setattr(
+        PlanSelection,
+        "included",
+        lambda self, node: isinstance(node, FragmentSpreadNode) or Selection.included(self, node),
+    )
+
+
+def _a_merged_field_lost(patch: pytest.MonkeyPatch) -> None:
+    """The compiled engine answers the first of two selections of the same key."""
+    plain = PlanSelection.by_response
+
+    def by_response(self: Any, nodes: Any, type_name: str) -> Any:
+        return {key: found[:1] for key, found in plain(self, nodes, type_name).items()}
+
+    patch.setattr(PlanSelection, "by_response", by_response)
+
+
+def _another_type_behind_the_interface(patch: pytest.MonkeyPatch) -> None:
+    """The compiled engine names the interface where the row's type stands."""
+    plain = vars(execute)["complete_rows"]
+
+    def complete_rows(*given: Any) -> Any:
+        source, made = plain(*given)
+
+        def named(*rows: Any) -> Any:
+            found = made(*rows)
+            for by_row in found.values():
+                for row in by_row.values():
+                    row.update({key: "Node" for key in row if key == "__typename"})
+            return found
+
+        return source, named
+
+    patch.setattr(execute, "complete_rows", complete_rows)
+
+
+def _a_default_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """The compiled engine forgets the defaults of variables."""
+    plain = variables.Variables.read
+
+    def read(self: Any, given: Any) -> Any:
+        found = plain(self, given)
+        return found and found._replace(known={name: value for name, value in found.known.items() if name in given})
+
+    patch.setattr(variables.Variables, "read", read)
+
+
+def _the_other_direction(patch: pytest.MonkeyPatch) -> None:
+    """The compiled engine takes the last key of an order the other way round."""
+    plain = Selection.connection
+
+    def connection(self: Any, *given: Any) -> Any:
+        shape = plain(self, *given)
+        *others, last = shape.order
+        return replace(shape, order=(*others, replace(last, descending=not last.descending)))
+
+    patch.setattr(PlanSelection, "connection", connection)
+
+
+def _null_is_empty(patch: pytest.MonkeyPatch) -> None:
+    """The compiled engine shows an empty object where a JSON value is null."""
+    plain = complete._json
+    patch.setitem(complete._NAMES, "json_value", lambda text: {} if text is None else plain(text))
+
+
+def _an_error_at_its_parent(patch: pytest.MonkeyPatch) -> None:
+    """The compiled engine reports errors one step too high."""
+    plain = vars(execute)["located_error"]
+    patch.setattr(execute, "located_error", lambda error, nodes, path: plain(error, nodes, path[:-1] or path))
+
+
+def _one_store_more(patch: pytest.MonkeyPatch) -> None:
+    """The compiled engine's page of stores ends one store late."""
+    plain = vars(control)["page_of_stores"]
+
+    def page_of_stores(stores: Any, **window: Any) -> Any:
+        first = window.get("first")
+        return plain(stores, **window | ({"first": first + 1} if first is not None and 0 <= first < 50 else {}))
+
+    patch.setattr(control, "page_of_stores", page_of_stores)
+
+
 FAULTS: dict[str, Fault] = {
     "row rules": _rows_unseen_are_seen,
     "parents": _one_row_too_few,
@@ -98,13 +198,39 @@ FAULTS: dict[str, Fault] = {
     "backward (interpreter)": _the_order_backward,
     "total (interpreter)": _a_total_of_the_page,
     "cursors (interpreter)": _cursors_of_another_list,
+    "masks": _unmasked,
+    "directives": _a_directive_ignored,
+    "merged fields": _a_merged_field_lost,
+    "types behind an interface": _another_type_behind_the_interface,
+    "defaults": _a_default_forgotten,
+    "directions": _the_other_direction,
+    "nulls": _null_is_empty,
+    "paths of errors": _an_error_at_its_parent,
+    "pages of stores": _one_store_more,
 }
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_in_either_engine_is_found(both: Both, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_in_either_engine_is_found(whole: Both, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     FAULTS[name](monkeypatch)
-    monkeypatch.setattr(both.schema, "compiled", Engine(both.schema._schema, ENTITIES))
+    monkeypatch.setattr(whole.schema, "compiled", Engine(whole.schema._schema, ENTITIES))
+    seed = random.Random(name).randrange(1000)
     with validated_once():
-        report = run_fuzz(both, random.Random(name).randrange(1000), 400, most_different=1)
+        report = Fuzz(whole, seed, small=False).until(MOST, most_different=1)
+    print(f"\n{name}: found after {report.documents} comparisons")
     assert report.different, f"{report}\nthe fault in {name} was not seen"
+
+
+def test_a_fault_in_a_mutations_payload_is_found(whole: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The compiled engine shows nothing of a row that a mutation changed."""
+    plain = mutate.RowRead.by_alias
+
+    async def by_alias(self: Any, rows: Any) -> Any:
+        return await plain(self, [[] for _ in rows])
+
+    monkeypatch.setattr(mutate.RowRead, "by_alias", by_alias)
+    fuzz = Fuzz(whole, 5, run=RolledBack(whole).run, root="Mutation", small=False)
+    fuzz.maker.sample = lambda name: sampled(whole, fuzz.chance, name)
+    with validated_once(), rolled_back():
+        report = fuzz.until(MOST, most_different=1)
+    assert report.different, report

@@ -134,10 +134,14 @@ async def bearer_context(request: Request) -> Context:
             programs = state.authorization.programs
             actor = await identify(session, authorization, clock=platform.clock, programs=programs)
             actor = await looking(session, actor, look, clock=platform.clock)
-    group = await state.remembered.group(actor.group_id)
+    known = state.remembered.at_once(actor.group_id)
+    group = await state.remembered.group(actor.group_id) if known is None else known[0]
     context = operation_context(
         platform, actor, group, language=_language(request, actor), request_id=getattr(request.state, "request_id", "")
     )
+    if known is not None:
+        context.sees(state.callers.stores(actor, known[1]))
+        return context
 
     async def list_stores() -> Stores:
         stores: Stores = state.callers.stores(actor, await state.remembered.stores(group))

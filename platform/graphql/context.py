@@ -69,6 +69,10 @@ class Context:
     _loading: "asyncio.Task[Stores] | None" = None
     _stores: Stores | None = None
 
+    def sees(self, stores: Stores) -> None:
+        """These are the stores that exist for the actor: `list_stores` is not asked."""
+        self._stores = stores
+
     async def stores(self) -> Stores:
         """The stores that exist for the actor, by code."""
         if self._stores is None:

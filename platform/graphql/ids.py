@@ -47,10 +47,21 @@ def parse(text: str) -> GlobalId | None:
     """What an id names, or None when it is malformed. Only the one spelling that `str()` makes is read."""
     if len(text) > _LONGEST:
         return None
-    head, _, row = text.partition(".")
+    head, _, tail = text.partition(".")
+    begin = _begin(head)
+    try:
+        row = UUID(tail)
+    except ValueError:
+        return None
+    return GlobalId(*begin, row) if begin is not None and str(row) == tail else None
+
+
+@lru_cache(maxsize=20_000)
+def _begin(head: str) -> tuple[str, UUID] | None:
+    """Type and store of what an id begins with."""
     try:
         packed = base64.urlsafe_b64decode(head + "=" * (-len(head) % 4))
-        found = GlobalId(packed[16:].decode("ascii"), UUID(bytes=packed[:16]), UUID(row))
+        type_, store = packed[16:].decode("ascii"), UUID(bytes=packed[:16])
     except (ValueError, binascii.Error):
         return None
-    return found if found.type and str(found) == text else None
+    return (type_, store) if type_ and prefix(type_, store) == f"{head}." else None

@@ -47,6 +47,15 @@ class Remembered:
         """
         return await self._once(("stores", group.id), lambda: self._stores(group))
 
+    def at_once(self, group_id: UUID) -> tuple[ResolvedGroup, list[ResolvedStore]] | None:
+        """The group and its stores where both are remembered, without waiting for anything."""
+        group, stores = (self._kept.get(key) for key in (("group", group_id), ("stores", group_id)))
+        if group is None or stores is None or not (_is_there(group[0]) and _is_there(stores[0])):
+            return None
+        if self.now() - min(group[1], stores[1]) >= TTL:
+            return None
+        return group[0].result(), stores[0].result()
+
     def forget(self) -> None:
         """Read everything again."""
         self._kept.clear()
@@ -57,7 +66,7 @@ class Remembered:
         now = self.now()
         if kept is not None:
             found, since = kept
-            if now - since < TTL and not (found.done() and (found.cancelled() or found.exception() is not None)):
+            if now - since < TTL and (_is_there(found) or not found.done()):
                 return cast(T, found.result() if found.done() else await asyncio.shield(found))
         loading = asyncio.ensure_future(_unchanged(load, None if kept is None else kept[0]))
         loading.add_done_callback(_looked_at)
@@ -79,10 +88,14 @@ class Remembered:
 async def _unchanged(load: Callable[[], Awaitable[T]], before: "asyncio.Future[T] | None") -> T:
     """What is loaded now; the object from before where it is equal, so that what others worked out from it stays true."""
     found = await load()
-    if before is not None and before.done() and not before.cancelled() and before.exception() is None:
+    if before is not None and _is_there(before):
         known = before.result()
         return known if known == found else found
     return found
+
+
+def _is_there(found: "asyncio.Future[Any]") -> bool:
+    return found.done() and not found.cancelled() and found.exception() is None
 
 
 def _looked_at(found: "asyncio.Future[Any]") -> None:

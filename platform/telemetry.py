@@ -288,7 +288,7 @@ HTTP_SECONDS = Histogram(
 HTTP_RUNNING = Gauge("forecourt_http_requests_running", "Requests being answered now.", registry=REGISTRY)
 GRAPHQL_OPERATIONS = Counter(
     "forecourt_graphql_operations",
-    "Operations by kind (query, mutation, subscription), engine (compiled, core) and outcome (ok, error, refused).",
+    "Operations by kind (query, mutation; unknown in core), engine (compiled, core) and outcome (ok, error, refused).",
     ("kind", "engine", "outcome"),
     registry=REGISTRY,
 )

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import strawberry
@@ -10,6 +11,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types.graphql import OperationType
 
 from ..errors import Throttled
+from ..telemetry import GRAPHQL_OPERATIONS
 from ..tenancy.reader.entity import Entities
 from .compiled.execute import Engine
 from .compiled.explain import Explanation, answered
@@ -125,8 +127,18 @@ async def _answer(
         else:
             found = await schema.compiled.answer(context, query, variables, operation)
         if found is not None:
-            return found
-    return await _interpreted(schema, context, query, variables, operation, writes=writes)
+            return _counted(found, "query" if asked is None else "mutation", "compiled")
+    found = await _interpreted(schema, context, query, variables, operation, writes=writes)
+    return _counted(found, "unknown", "core")
+
+
+def _counted(answer: dict[str, Any], kind: str, engine: str) -> dict[str, Any]:
+    outcome = "refused" if "data" not in answer else "error" if "errors" in answer else "ok"
+    _operations(kind, engine, outcome).inc()
+    return answer
+
+
+_operations = lru_cache(maxsize=20)(GRAPHQL_OPERATIONS.labels)
 
 
 async def _explained(

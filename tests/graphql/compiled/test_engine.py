@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from forecourt.domain.entities import ENTITIES
 from forecourt.errors import Unavailable
-from forecourt.graphql.compiled import execute
+from forecourt.graphql.compiled import execute, turns
 from forecourt.graphql.compiled.cache import Bounded
 from forecourt.graphql.compiled.execute import Engine
 from forecourt.graphql.schema import run
@@ -325,3 +325,66 @@ def test_new_documents_without_end_fill_no_memory(both: Both, monkeypatch: pytes
     assert small.handed_over["variables of a form too large for a plan"] == 1
     for cache in (small.documents, small.operations, small.parts):
         assert len(cache) <= 5 and cache.weight <= cache.most_weight
+
+
+def test_a_client_that_sends_new_documents_waits_for_itself(both: Both) -> None:
+    """Somebody else's new document, and what is known already, do not wait for the flood to end."""
+    flooder, other = both.actor(("STORE_GM", "a1")), replace(both.actor(("STORE_GM", "a2")), key="account:2")
+    done: list[str] = []
+
+    async def ask(actor: Any, text_: str, name: str) -> None:
+        answer = await run(both.schema, both.context("compiled", actor), text_)
+        assert "errors" not in answer
+        done.append(name)
+
+    async def all_at_once() -> None:
+        known = "{ viewer { name } }"
+        await ask(other, known, "before")
+        flood = [
+            asyncio.ensure_future(ask(flooder, f"{{ viewer {{ n{number}: name key }} }}", "flood"))
+            for number in range(40)
+        ]
+        await asyncio.sleep(0)
+        late = [ask(other, known, "known"), ask(other, "{ viewer { late: name } }", "new")]
+        await asyncio.gather(*late, *flood)
+
+    both.runner.run(all_at_once())
+    assert done.count("flood") == 40
+    assert done.index("known") <= 3 and done.index("new") <= 5
+
+
+def test_too_many_new_documents_of_one_client_are_throttled(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "MOST_OF_ONE", 5)
+    gm = both.actor(("STORE_GM", "a1"))
+
+    async def flood() -> list[dict[str, Any]]:
+        texts = [f"{{ viewer {{ m{number}: name }} }}" for number in range(20)]
+        return await asyncio.gather(*(run(both.schema, both.context("compiled", gm), one) for one in texts))
+
+    answers = both.runner.run(flood())
+    refused = [answer["errors"][0]["extensions"] for answer in answers if "errors" in answer]
+    assert 1 <= len(refused) < 20
+    assert all(found == {"code": "THROTTLED", "retryAfter": 1.0} for found in refused)
+    assert "errors" not in both.run("compiled", gm, "{ viewer { m19: name } }")
+
+
+def test_a_long_document_is_read_beside_the_event_loop(both: Both) -> None:
+    gm = both.actor(("STORE_GM", "a1"))
+    text_ = "{ " + " ".join(f"v{number}: viewer {{ name key language }}" for number in range(400)) + " }"
+    turns_taken = 0
+
+    async def tick() -> None:
+        nonlocal turns_taken
+        while True:
+            turns_taken += 1
+            await asyncio.sleep(0.001)
+
+    async def ask() -> dict[str, Any]:
+        ticking = asyncio.ensure_future(tick())
+        try:
+            return await run(both.schema, both.context("compiled", gm), text_)
+        finally:
+            ticking.cancel()
+
+    assert len(both.runner.run(ask())["data"]) == 400
+    assert turns_taken >= 3

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from psycopg.adapt import AdaptersMap, PyFormat, Transformer
+from psycopg.adapt import AdaptersMap, Dumper, PyFormat, Transformer
 from psycopg.pq import ExecStatus, Format
 from psycopg.pq.abc import PGconn, PGresult
 
@@ -32,7 +32,17 @@ PREPARED = 400
 _TAKE_ROLE = "select pg_catalog.set_config('role', $1, true)"
 #: Without a connection in its context psycopg gives moments in UTC, whatever the server's zone.
 _CONTEXT = AdaptersMap(psycopg.adapters)
-_SENT_WELL = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
+
+
+class _BytesDumper(Dumper):
+    """Without a connection psycopg escapes bytes as if they stood within a text's quotes."""
+
+    def dump(self, obj: bytes) -> bytes:
+        return b"\\x" + obj.hex().encode()
+
+
+_CONTEXT.register_dumper(bytes, _BytesDumper)
+SENT_WELL = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +206,7 @@ class Lane:
         self._sent, self._results = None, []
         if sent is None:
             return
-        failed = next((one for one in results if one.status not in _SENT_WELL), None)
+        failed = next((one for one in results if one.status not in SENT_WELL), None)
         if failed is not None:
             for key in sent.new:  # prepared or not: nobody knows, and to close what is not there is no error
                 name = self._named.pop(key, None)
@@ -227,6 +237,15 @@ def rendered(text: str, role: str) -> str:
 
 #: It keeps the loaders of the types it has seen.
 _TRANSFORMER = Transformer(_CONTEXT)
+
+
+def dumped(values: Sequence[Any]) -> Sequence[Any]:
+    """Values as parameters, whose types the statement decides.
+
+    Raises:
+        psycopg.DataError: a value that no parameter can hold.
+    """
+    return _TRANSFORMER.dump_sequence(values, (PyFormat.TEXT,) * len(values))
 
 
 def rows_of(results: Sequence[PGresult]) -> list[list[Row]]:

@@ -11,15 +11,20 @@ from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Insert, Select, Table, bindparam, insert, select, update
+from sqlalchemy import Table, bindparam, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ..tenancy.fixed import Fixed, of_row
+from ..tenancy.lanes import Statement
+from ..tenancy.session import at_commit, send_in
 from .audit_chain import GENESIS, Signer
 from .feed import AuditEvent, AuditHead, GroupAuditEvent, GroupAuditHead
 
 #: The id of the only head in a store.
 HEAD: Final = UUID(int=1)
+#: Rows sent one by one; more of them go in SQLAlchemy's batches.
+_MOST_SINGLE: Final = 20
 
 
 def _table(model: Any) -> Table:
@@ -31,57 +36,82 @@ _EVENTS, _HEADS = _table(AuditEvent), _table(AuditHead)
 _GROUP_EVENTS, _GROUP_HEADS = _table(GroupAuditEvent), _table(GroupAuditHead)
 
 
-async def append_to_store(session: AsyncSession, signer: Signer, rows: Sequence[dict[str, Any]]) -> None:
-    """Append to the chain of the store whose transaction this is. Nothing but the commit may follow."""
-    if rows:
-        await _append(session, signer, rows, _EVENTS, _HEADS, {"id": HEAD})
+async def append_to_store(
+    session: AsyncSession, signer: Signer, rows: Sequence[dict[str, Any]], first: Sequence[Statement] = ()
+) -> None:
+    """Append to the chain of the store whose transaction this is. Nothing but the commit may follow.
+
+    `first` are the unit's last statements beside these. They travel with the one that locks the chain, or with the commit.
+    """
+    await _append(session, signer, rows, first, _log(_EVENTS, _HEADS, "id"), HEAD)
 
 
-async def append_to_group(session: AsyncSession, signer: Signer, rows: Sequence[dict[str, Any]]) -> None:
+async def append_to_group(
+    session: AsyncSession, signer: Signer, rows: Sequence[dict[str, Any]], first: Sequence[Statement] = ()
+) -> None:
     """The same for the group whose transaction this is."""
-    if rows:
-        await _append(session, signer, rows, _GROUP_EVENTS, _GROUP_HEADS, {"group_id": signer.chain.id})
+    await _append(session, signer, rows, first, _log(_GROUP_EVENTS, _GROUP_HEADS, "group_id"), signer.chain.id)
 
 
 async def _append(
     session: AsyncSession,
     signer: Signer,
     rows: Sequence[dict[str, Any]],
-    events: Table,
-    heads: Table,
-    key: dict[str, UUID],
+    first: Sequence[Statement],
+    log: "_Log",
+    whose: UUID,
 ) -> None:
-    [value] = key.values()
-    made = _statements(events, heads, *key)
-    found = (await session.execute(made.lock, {"whose": value})).first()
-    if found is None:  # the chain's first event; of two at once, one waits here and both go on with one head
-        await session.execute(pg_insert(heads).values(**key, seq=0, hash=GENESIS).on_conflict_do_nothing())
-        found = (await session.execute(made.lock, {"whose": value})).one()
-    signed, seq, last = signer.sign(rows, found.seq, found.hash)
-    if "chain" not in events.c:
+    if not rows:
+        at_commit(session, first)
+        return
+    lock = log.lock.given(whose=whose)
+    found = (await send_in(session, [*first, lock]))[-1]
+    if not found:  # the chain's first event; of two at once, one waits here and both go on with one head
+        found = (await send_in(session, [log.begin.given(whose=whose, head_seq=0, head_hash=GENESIS), lock]))[-1]
+    [(head_seq, head_hash)] = found
+    signed, seq, last = signer.sign(rows, head_seq, head_hash)
+    if log.of_group:
         for row in signed:
             row["group_id"] = row.pop("chain")
-    if len(signed) > 1:
-        await session.execute(insert(events), signed[:-1])
-    new = {f"new_{name}": one for name, one in signed[-1].items()}
-    await session.execute(made.append, {**new, "whose": value, "head_seq": seq, "head_hash": last})
+    if len(signed) > _MOST_SINGLE:
+        await session.execute(insert(log.events), signed[:-1])
+        signed = signed[-1:]
+    single = [log.event.row(row) for row in signed[:-1]]
+    # with the COMMIT in one message: nobody waits for longer than the server needs for it
+    at_commit(session, [*single, log.append.row(signed[-1], whose=whose, head_seq=seq, head_hash=last)])
 
 
 @dataclass(frozen=True, eq=False)
-class _Statements:
-    """What appends to a kind of chain."""
+class _Log:
+    """A kind of chain, and what appends to one."""
 
+    events: Table
+    of_group: bool
     #: the head of the chain `whose`, locked until the commit
-    lock: Select[tuple[int, bytes]]
-    #: the last event and the new head in one statement: one wait less while the chain is locked
-    append: Insert
+    lock: Fixed
+    #: the head of a chain that has none
+    begin: Fixed
+    #: an event
+    event: Fixed
+    #: the last event and the new head
+    append: Fixed
 
 
 @cache
-def _statements(events: Table, heads: Table, name: str) -> _Statements:
-    """Made once: building them anew for every unit of work cost as much as sending them."""
-    mine = heads.c[name] == bindparam("whose", type_=heads.c[name].type)
-    lock = select(heads.c.seq, heads.c.hash).where(mine).with_for_update()
-    moved = update(heads).where(mine).values(seq=bindparam("head_seq"), hash=bindparam("head_hash")).cte("moved")
-    values = {column.name: bindparam(f"new_{column.name}", type_=column.type) for column in events.c}
-    return _Statements(lock, insert(events).values(values).add_cte(moved))
+def _log(events: Table, heads: Table, name: str) -> _Log:
+    whose = bindparam("whose", type_=heads.c[name].type)
+    mine = heads.c[name] == whose
+    head = {
+        "seq": bindparam("head_seq", type_=heads.c.seq.type),
+        "hash": bindparam("head_hash", type_=heads.c.hash.type),
+    }
+    moved = update(heads).where(mine).values(head).cte("moved")
+    event = insert(events).values(of_row(events))
+    return _Log(
+        events,
+        "chain" not in events.c,
+        lock=Fixed(select(heads.c.seq, heads.c.hash).where(mine).with_for_update()),
+        begin=Fixed(pg_insert(heads).values({name: whose, **head}).on_conflict_do_nothing()),
+        event=Fixed(event),
+        append=Fixed(event.add_cte(moved)),
+    )

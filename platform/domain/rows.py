@@ -1,18 +1,19 @@
 """Rows of a store that an action is about: locked, of the version the caller read, and visible to the actor."""
 
 from datetime import date
-from functools import lru_cache
 from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import FromClause, select
+from sqlalchemy import select
 
 from ..errors import NotFound, StaleVersion
 from ..tenancy.base import StoreTable
 from ..tenancy.columns import Recorded
+from ..tenancy.reader.compile_sql import NotCompilable, existence
 from ..tenancy.reader.entity import Entity
 from ..tenancy.reader.sql import visible
+from ..tenancy.session import read_in
 from .reading import viewer_of
 from .work import Work
 
@@ -57,15 +58,14 @@ async def sees(work: Work, entity: Entity, row_id: UUID) -> bool:
     """Does the row exist for the actor? By the same grants that decide what the actor can read."""
     permissions = {grant.permission for grant in entity.grants}
     viewer = viewer_of(work.actor, work.store.id, local_day(work), permissions)
-    row = _alias(entity.table)
-    query = select(row.c.id).where(row.c.id == row_id, visible(entity, viewer, row))
-    return (await work.session.execute(query)).first() is not None
-
-
-@lru_cache(maxsize=64)
-def _alias(table: FromClause) -> FromClause:
-    """Naming a table's columns again costs more than asking for one row by them."""
-    return table.alias()
+    try:
+        asked = existence(entity, viewer, row_id)
+    except NotCompilable:
+        row = entity.table.alias()
+        query = select(row.c.id).where(row.c.id == row_id, visible(entity, viewer, row))
+        return (await work.session.execute(query)).first() is not None
+    [found] = await read_in(work.session, work.store, [asked])
+    return bool(found)
 
 
 async def require_seen(work: Work, entity: Entity, row_id: UUID | None) -> None:

@@ -9,10 +9,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert
+from sqlalchemy import Table, insert
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -25,8 +26,10 @@ from ..outgoing import Outgoing
 from ..settings import Settings
 from ..tenancy.crypto import ContactCipher
 from ..tenancy.engines import Engines
+from ..tenancy.fixed import Fixed, of_row
 from ..tenancy.ids import new_id
-from ..tenancy.queue import Job, enqueue
+from ..tenancy.lanes import Statement
+from ..tenancy.queue import Job, additions
 from ..tenancy.sealing import Sealer
 from ..tenancy.server import Secrets
 from ..tenancy.session import ResolvedGroup, ResolvedStore, group_session, store_session
@@ -35,6 +38,8 @@ from .audit_log import append_to_group, append_to_store
 from .events import SUBSCRIPTIONS
 from .feed import ChangeEvent, GroupInbox, Inbox
 
+#: Changes announced one by one; more of them go in SQLAlchemy's batches.
+_MOST_SINGLE = 20
 #: Groups whose audit keys a process remembers; a key is derived again in some microseconds.
 _MOST_KEYS = 1_000
 
@@ -245,10 +250,9 @@ async def open_work(
         work = Work(session, actor, platform, platform.clock.now(), request_id, store=store)
         yield work
         await session.flush()
-        if work._events:
-            await session.execute(insert(ChangeEvent), work._events)
-        await enqueue(session, work.jobs)
-        await append_to_store(session, platform.audit_signer(store.group_id, Chain("store", store.id)), work._audits)
+        last = [*await _announced(session, work._events), *additions(work.jobs)]
+        signer = platform.audit_signer(store.group_id, Chain("store", store.id))
+        await append_to_store(session, signer, work._audits, last)
 
 
 @asynccontextmanager
@@ -266,9 +270,24 @@ async def open_group_work(
         work = GroupWork(session, actor, platform, platform.clock.now(), request_id, group=group)
         yield work
         await session.flush()
-        await enqueue(session, work.jobs)
-        await append_to_group(session, platform.audit_signer(group.id, Chain("group", group.id)), work._audits)
+        signer = platform.audit_signer(group.id, Chain("group", group.id))
+        await append_to_group(session, signer, work._audits, additions(work.jobs))
     rights.after_commit(session)
+
+
+async def _announced(session: AsyncSession, events: list[dict[str, Any]]) -> list[Statement]:
+    """What adds to the change feed; of very many events at once nothing is left to send."""
+    if len(events) > _MOST_SINGLE:
+        await session.execute(insert(ChangeEvent), events)
+        return []
+    return [_change_event().row(event) for event in events]
+
+
+@cache
+def _change_event() -> Fixed:
+    table = ChangeEvent.__table__
+    assert isinstance(table, Table)  # noqa: S101  (a model of one table)
+    return Fixed(insert(table).values(of_row(table, "xid")))
 
 
 def _require_own_view(actor: Actor) -> None:

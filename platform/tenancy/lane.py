@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from psycopg.adapt import AdaptersMap, PyFormat, Transformer
+from psycopg.adapt import AdaptersMap, Dumper, PyFormat, Transformer
 from psycopg.pq import ExecStatus, Format
 from psycopg.pq.abc import PGconn, PGresult
 
@@ -32,7 +32,17 @@ PREPARED = 400
 _TAKE_ROLE = "select pg_catalog.set_config('role', $1, true)"
 #: Without a connection in its context psycopg gives moments in UTC, whatever the server's zone.
 _CONTEXT = AdaptersMap(psycopg.adapters)
-_SENT_WELL = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
+
+
+class _BytesDumper(Dumper):
+    """Without a connection psycopg escapes bytes as if they stood within a text's quotes."""
+
+    def dump(self, obj: bytes) -> bytes:
+        return b"\\x" + obj.hex().encode()
+
+
+_CONTEXT.register_dumper(bytes, _BytesDumper)
+SENT_WELL = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +70,7 @@ class Lane:
     """A connection that answers one request at a time. `busy` belongs to whoever shares the lanes out."""
 
     __slots__ = (
-        "_close", "_connection", "_count", "_fd", "_loop", "_named", "_pg", "_prepares", "_results", "_sent", "_transformer",
+        "_close", "_connection", "_count", "_fd", "_loop", "_named", "_over", "_pg", "_prepares", "_results", "_sent", "_transformer",
         "_writing", "broken", "busy", "homes", "since",
     )  # fmt: skip
 
@@ -77,6 +87,7 @@ class Lane:
         self._count = 0
         self._sent: _Sent | None = None
         self._results: Results = []
+        self._over: asyncio.Future[None] | None = None
         self._transformer = Transformer(_CONTEXT)
         self._writing = False
         self.since = time.monotonic()
@@ -106,6 +117,8 @@ class Lane:
         """
         dump = self._transformer.dump_sequence
         calls = [(one.text, dump(one.values, (PyFormat.TEXT,) * len(one.values))) for one in statements]
+        if self._sent is not None:
+            raise RuntimeError("a lane answers one request at a time")
         sent = _Sent(self._loop.create_future(), [], [])
         try:
             for name in self._close:
@@ -124,6 +137,12 @@ class Lane:
             raise
         self._sent = sent
         return sent.answer
+
+    async def over(self) -> None:
+        """Wait until the last request has ended, whoever gave it up: its future may be cancelled long before its answer is here."""
+        if self._sent is not None:
+            self._over = self._loop.create_future()
+            await self._over
 
     async def cancel(self) -> None:
         """Ask the server to stop the statement that runs; its request then ends with an error."""
@@ -193,10 +212,10 @@ class Lane:
 
     def _finish(self) -> None:
         sent, results = self._sent, self._results
-        self._sent, self._results = None, []
+        self._end()
         if sent is None:
             return
-        failed = next((one for one in results if one.status not in _SENT_WELL), None)
+        failed = next((one for one in results if one.status not in SENT_WELL), None)
         if failed is not None:
             for key in sent.new:  # prepared or not: nobody knows, and to close what is not there is no error
                 name = self._named.pop(key, None)
@@ -215,9 +234,16 @@ class Lane:
             self.broken = True
             self._stop_writing()
             self._loop.remove_reader(self._fd)
-        sent, self._sent = self._sent, None
+        sent = self._sent
+        self._end()
         if sent is not None and not sent.answer.done():
             sent.answer.set_exception(error)
+
+    def _end(self) -> None:
+        self._sent, self._results = None, []
+        if self._over is not None and not self._over.done():
+            self._over.set_result(None)
+        self._over = None
 
 
 def rendered(text: str, role: str) -> str:
@@ -227,6 +253,15 @@ def rendered(text: str, role: str) -> str:
 
 #: It keeps the loaders of the types it has seen.
 _TRANSFORMER = Transformer(_CONTEXT)
+
+
+def dumped(values: Sequence[Any]) -> Sequence[Any]:
+    """Values as parameters, whose types the statement decides.
+
+    Raises:
+        psycopg.DataError: a value that no parameter can hold.
+    """
+    return _TRANSFORMER.dump_sequence(values, (PyFormat.TEXT,) * len(values))
 
 
 def rows_of(results: Sequence[PGresult]) -> list[list[Row]]:

@@ -73,7 +73,7 @@ class Lanes:
             results = await sent
         except asyncio.CancelledError:
             if sent is not None:
-                self._leave(lane, sent)
+                self._leave(lane)
             raise
         except BaseException:
             self._give_back(lane)
@@ -191,12 +191,12 @@ class Lanes:
         if any(not turn.lane.done() for turn in self._waiting):
             self._look_later()
 
-    def _leave(self, lane: Lane, sent: "asyncio.Future[Results]") -> None:
+    def _leave(self, lane: Lane) -> None:
         """Nobody waits for this answer any more: the statement is stopped, and the lane comes back when it has ended."""
 
         async def ended() -> None:
             await lane.cancel()
-            await asyncio.wait((sent,))
+            await lane.over()
             self._give_back(lane)
 
         task = asyncio.ensure_future(ended())

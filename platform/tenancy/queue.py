@@ -23,6 +23,7 @@ from sqlalchemy import CursorResult, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from .ids import new_id
+from .lane import Statement
 from .queue_tables import SECURITY_SQL as SECURITY_SQL
 
 JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
@@ -127,6 +128,9 @@ with added as (
 select pg_notify(%(channel)s, '') where %(wake)s
 """
 
+_ADD_NAMES = tuple(dict.fromkeys(_PARAMETER.findall(ADD)))
+_ADD_NUMBERED = _PARAMETER.sub(lambda found: f"${_ADD_NAMES.index(found[1]) + 1}", ADD)
+
 LIST_DEAD = """
 select id, job_id, group_id, store_id, queue, actor, args, attempts, error, created_at, died_at, replayed_at
 from control.dead_job
@@ -209,6 +213,15 @@ async def enqueue(connection: Connection, jobs: Iterable[Job], *, trace: str | N
     trace = trace or current_trace()
     for batch in batches(jobs):
         await run_statement(connection, ADD, add_parameters(batch, trace))
+
+
+def additions(jobs: Iterable[Job], *, trace: str | None = None) -> list[Statement]:
+    """`enqueue` as statements, for whoever sends them with others (`session.send_in`)."""
+    if not jobs:
+        return []
+    trace = trace or current_trace()
+    given = (add_parameters(batch, trace) for batch in batches(jobs))
+    return [Statement(_ADD_NUMBERED, [values[name] for name in _ADD_NAMES]) for values in given]
 
 
 def enqueue_sync(connection: psycopg.Connection[Any], jobs: Iterable[Job], *, trace: str | None = None) -> None:

@@ -9,7 +9,7 @@ A test finds raw text executed elsewhere.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from psycopg import AsyncCursor, Connection
+from psycopg import Connection
 from psycopg.pq import Format
 from psycopg.pq.abc import PGconn
 
@@ -32,8 +32,3 @@ def prepare(pg: PGconn, name: bytes, text: str) -> None:
 def send_text(pg: PGconn, text: str, values: Sequence[Any]) -> None:
     """One statement of our own making with its values, by the extended protocol; its rows come back in binary."""
     pg.send_query_params(text.encode(), values, result_format=Format.BINARY)
-
-
-async def send_on(cursor: AsyncCursor[Any], text: str, values: Sequence[Any]) -> None:
-    """The same on a psycopg cursor, within a pipeline."""
-    await cursor.execute(text.encode(), values, binary=True)

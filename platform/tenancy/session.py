@@ -7,7 +7,7 @@ header, a default or a global, so without a resolved tenant there is no transact
         session.add(Employee(...))
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Generator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,7 +17,8 @@ from uuid import UUID
 import psycopg
 from psycopg import generators, sql
 from psycopg.pq import ExecStatus, TransactionStatus
-from psycopg.raw_cursor import AsyncRawCursor
+from psycopg.pq.abc import PGconn, PGresult
+from psycopg.waiting import Ready, Wait
 from sqlalchemy import Select, event, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
@@ -29,12 +30,14 @@ from sqlalchemy.util import await_only
 from ..errors import NotFound, Unavailable, WrongState
 from .control import DealerGroup, Store
 from .engines import Engines
-from .lane import Row, Statement, rendered, rows_of
+from .lane import SENT_WELL, Row, Statement, dumped, rendered, rows_of
 from .names import GROUP_ROLE, store_role, store_schema
-from .raw import send_on
+from .raw import send_text
 
 #: States in which a store's data may be read; only ACTIVE may be written.
 READABLE = frozenset({"ACTIVE", "SUSPENDED", "CLOSING", "ARCHIVED"})
+
+_COMMIT: tuple[str, Sequence[Any]] = ("commit", ())
 
 _TRANSIENT = (
     psycopg.errors.LockNotAvailable,
@@ -109,7 +112,8 @@ async def store_session(
         _require_active(store.id, store.state)
     engine = engines.store(store.group_id, store.schema, read_only=read_only)
     writes = None if read_only else store.id
-    async with _transaction(engines, engine, role=store_role(store.id), writes=writes) as session:
+    role = store_role(store.id)
+    async with _transaction(engines, engine, role=role, schema=role, writes=writes) as session:
         yield session
 
 
@@ -140,17 +144,36 @@ async def read_in(session: AsyncSession, store: ResolvedStore, statements: Seque
 
     What the transaction changed and flushed is seen. An error leaves it to be rolled back.
     """
+    if session.info["schema"] != store.schema:
+        raise ValueError("this transaction is another store's")
+    return await send_in(session, statements)
+
+
+async def send_in(session: AsyncSession, statements: Sequence[Statement], *, commit: bool = False) -> list[list[Row]]:
+    """The rows of statements sent on an open transaction's connection in one round trip, with `commit` as its last.
+
+    Each sees what is committed when it begins. An error leaves the transaction to be rolled back, and later ones did not run.
+    """
     if not statements:
         return []
     driver = session.info.get("driver")
     if driver is None:
         await session.connection()
         driver = session.info["driver"]
-    cursors: list[AsyncRawCursor[Row]] = [AsyncRawCursor(driver) for _ in statements]
-    async with driver.pipeline():
-        for cursor, statement in zip(cursors, statements, strict=True):
-            await send_on(cursor, rendered(statement.text, store.schema), statement.values)
-    return rows_of([cursor.pgresult for cursor in cursors if cursor.pgresult is not None])
+    schema = session.info["schema"]
+    calls = [(rendered(one.text, schema), dumped(one.values)) for one in statements]
+    results = await _together(driver, [*calls, _COMMIT] if commit else calls)
+    return rows_of(results[: len(calls)])
+
+
+def at_commit(session: AsyncSession, statements: Sequence[Statement]) -> None:
+    """Statements that travel with the COMMIT, as the last of the transaction. Whatever the session holds is flushed before."""
+    session.info["last"] = list(statements)
+
+
+async def send_last(session: AsyncSession, *, commit: bool = True) -> None:
+    """Send what waits for the commit, if anything, and the COMMIT with it."""
+    await send_in(session, session.info.pop("last", ()), commit=commit)
 
 
 def _require_readable(store: ResolvedStore) -> None:
@@ -192,14 +215,17 @@ async def control_session(engines: Engines) -> AsyncIterator[AsyncSession]:
 
 @asynccontextmanager
 async def _transaction(
-    engines: Engines, engine: AsyncEngine, *, role: str | None, writes: UUID | None = None
+    engines: Engines, engine: AsyncEngine, *, role: str | None, schema: str = "", writes: UUID | None = None
 ) -> AsyncIterator[AsyncSession]:
-    """`writes`: the store that must be active for this transaction to begin."""
-    info: dict[str, Any] = {} if role is None else {"begin": _beginning(role, writes), "writes": writes}
+    """`schema`: of the store that it is in. `writes`: the store that must be active for it to begin."""
+    info: dict[str, Any] = {"schema": schema, "writes": writes}
+    if role is not None:
+        info["begin"] = _beginning(role, writes)
     session = AsyncSession(engine, sync_session_class=RoleSession, expire_on_commit=False, info=info)
     try:
         async with session, session.begin():
             yield session
+            await send_last(session)  # the driver then knows that nothing is left for the session to commit
     except (DBAPIError, PoolTimeout, psycopg.Error) as error:
         translated = _unavailable(error)
         if translated is None:
@@ -256,6 +282,45 @@ async def _begin_as(driver: "psycopg.AsyncConnection[Any]", statement: bytes) ->
                 found = result.get_value(0, 0)
                 value = found and found.decode()
     return value
+
+
+async def _together(
+    driver: "psycopg.AsyncConnection[Any]", calls: Sequence[tuple[str, Sequence[Any]]]
+) -> "list[PGresult]":
+    """The result of each statement, all sent in one message.
+
+    libpq's pipeline mode is used as it is: psycopg's makes a cursor for each statement and flushes them one by one.
+    """
+    async with driver.lock:
+        driver.pgconn.enter_pipeline_mode()
+        try:
+            results = await driver.wait(_pipelined(driver.pgconn, calls))
+        finally:
+            try:
+                driver.pgconn.exit_pipeline_mode()
+            except psycopg.OperationalError:  # given up before all was read: of no use to anybody
+                driver.pgconn.finish()
+    for result in results:
+        if result.status not in SENT_WELL:
+            raise psycopg.errors.error_from_result(result)
+    if len(results) != len(calls):
+        raise psycopg.OperationalError("the connection was lost")
+    return results
+
+
+def _pipelined(
+    pg: "PGconn", calls: Sequence[tuple[str, Sequence[Any]]]
+) -> "Generator[Wait, Ready | int, list[PGresult]]":
+    for text, values in calls:
+        send_text(pg, text, values)
+    pg.pipeline_sync()
+    yield from generators.send(pg)
+    results: list[PGresult] = []
+    while True:
+        found = yield from generators.fetch_many(pg)
+        if not found or found[0].status == ExecStatus.PIPELINE_SYNC:  # nothing: the connection is lost
+            return results
+        results += found
 
 
 def _unavailable(error: Exception) -> Exception | None:

@@ -51,9 +51,10 @@ async def file_complaint(
     named = ((CUSTOMER, customer_id), (SALES_ORDER, order_id), (REPAIR_ORDER, repair_order_id))
     for entity, row_id in named:
         await require_seen(work, entity, row_id)
-    found = await work.session.scalars(select(Employee.id).where(Employee.id.in_(people)))
-    if len(found.all()) != len(people):
-        raise NotFound("no such employee")
+    if people:
+        found = await work.session.scalars(select(Employee.id).where(Employee.id.in_(people)))
+        if len(found.all()) != len(people):
+            raise NotFound("no such employee")
     check_filing(record=record, area=area, severity=severity, accused=len(people), received_at=received_at)
     if kind not in COMPLAINT_KINDS:
         raise Invalid("not a kind of complaint", path=("kind",))

@@ -28,7 +28,6 @@ from graphql.execution.collect_fields import FieldDetails
 from graphql.execution.executor import Executor
 from graphql.execution.values import VariableValues
 from graphql.pyutils import Path as FieldPath
-from strawberry.types.arguments import convert_argument
 
 from ...domain.work import Work
 from ...errors import ForecourtError
@@ -42,6 +41,7 @@ from ..mutation import Done, Mutation, Mutations, Payload, interpreted
 from .document import NoDocument, Operation
 from .execute import KEY_WEIGHT, Engine, Part
 from .fields import completed
+from .given import Converters
 from .plan import Groups, HandOver, OperationPlan, PlanSelection, RowsPlan, plan_rows
 from .slots import slot_value
 from .variables import weight_of
@@ -94,9 +94,11 @@ class Writes:
         root = engine.schema.mutation_type
         assert root is not None  # noqa: S101  (the schema was made of these mutations)
         self.root: GraphQLObjectType = root
-        self._inputs = {
+        converters = Converters(schema)
+        types = {
             name: field.extensions["strawberry-definition"].arguments[0].type for name, field in root.fields.items()
         }
+        self._inputs = {name: converters.of(type_) for name, type_ in types.items()}
 
     def asked(self, query: str, name: str | None) -> Operation | None:
         """The mutation that is meant; None when a query is, or when the document is for graphql-core to refuse."""
@@ -187,8 +189,8 @@ class Writes:
             given = get_argument_values(self.root.fields[name], field.nodes[0], VariableValues({}, dict(variables)))
         except GraphQLError as error:
             raise HandOver("an argument does not fit") from error
-        converter = self.schema.schema_converter
-        return convert_argument(given["input"], self._inputs[name], converter.scalar_registry, self.schema.config)
+        convert = self._inputs[name]
+        return given["input"] if convert is None else convert(given["input"])
 
 
 @dataclass(eq=False)

@@ -15,10 +15,9 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Numeric, Select, Text, Uuid, bindparam, cast, literal_column, select
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
+from ..fixed import compiled
 from ..lane import Statement
-from ..names import TENANT_PLACEHOLDER
 from . import cursor
 from .entity import Entities, Entity, Field, Kind, Relation, Viewer
 from .shape import Order, Shape, Slot
@@ -41,7 +40,6 @@ from .sql import (
     visible,
 )
 
-_DIALECT = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 #: Kinds of columns that leave as the text PostgreSQL writes; whatever else comes in its binary format.
 _AS_TEXT = (Uuid, Numeric, JSONB)
 _PARAMETER = re.compile(r"\$([0-9]+)")
@@ -310,38 +308,27 @@ class _Walk:
 
 def _template(statement: Select[Any], viewer: Viewer) -> Template:
     """The statement as text. A value that is used often is sent once."""
-    compiled = _compiled(
-        statement.with_only_columns(*map(_sent, statement.selected_columns), maintain_column_froms=True)
-    )
-    values = compiled.params
+    made = compiled(statement.with_only_columns(*map(_sent, statement.selected_columns), maintain_column_froms=True))
+    values = made.params
     getters: list[Getter] = []
     sources: list[str] = []
     numbers: dict[Any, int] = {}
     places: list[int] = []
-    for name in compiled.positiontup or ():
+    for name in made.positiontup or ():
         key, source, getter = _source(values[name], viewer)
-        key = (key, repr(compiled.binds[name].type) if name in compiled.binds else name)
+        key = (key, repr(made.binds[name].type) if name in made.binds else name)
         if key not in numbers:
             numbers[key] = len(getters)
             getters.append(getter)
             sources.append(source)
         places.append(numbers[key])
-    text = _PARAMETER.sub(lambda found: f"${places[int(found[1]) - 1] + 1}", str(compiled))
+    text = _PARAMETER.sub(lambda found: f"${places[int(found[1]) - 1] + 1}", str(made))
     return Template(text, tuple(getters), tuple(sources))
 
 
 def _sent(column: ColumnElement[Any]) -> ColumnElement[Any]:
     """The column in the form in which it leaves."""
     return cast(column, Text) if isinstance(column.type, _AS_TEXT) else column
-
-
-def _compiled(statement: Select[Any]) -> Any:
-    """The statement's text and parameters; lists that a rule holds (states, kinds) are written out one by one."""
-    return statement.compile(
-        dialect=_DIALECT,
-        schema_translate_map={TENANT_PLACEHOLDER: TENANT_PLACEHOLDER},
-        compile_kwargs={"render_postcompile": True},
-    )
 
 
 def _source(value: Any, viewer: Viewer) -> tuple[Any, str, Getter]:
@@ -421,9 +408,48 @@ def _require_steady(entity: Entity, viewer: Viewer) -> None:
 def _rule(entity: Entity, viewer: Viewer) -> tuple[str, list[Any]]:
     row = entity.table.alias()
     statement: Select[Any] = select(bindparam(None, 1)).select_from(row).where(visible(entity, viewer, row))
-    compiled = _compiled(statement)
-    values = compiled.params
-    return str(compiled), [_source(values[name], viewer)[0] for name in compiled.positiontup or ()]
+    made = compiled(statement)
+    values = made.params
+    return str(made), [_source(values[name], viewer)[0] for name in made.positiontup or ()]
 
 
-__all__ = ["Border", "NotCompilable", "Page", "Program", "Read", "Run", "Template", "Variant", "is_plain", "statements"]
+# --- one row ---------------------------------------------------------------------------------------------------------
+
+_ASKED = Slot("id")
+_existences: dict[tuple[str, tuple[int | None, ...]], Template] = {}
+
+
+def existence(entity: Entity, viewer: Viewer, row_id: UUID) -> Statement:
+    """Asks for the row with this id, if it exists for the viewer.
+
+    Raises:
+        NotCompilable: the row rule computes with its viewer, or more than reach, people and day decides.
+    """
+    if not is_plain(viewer):
+        raise NotCompilable("more than reach, people and day decides what this viewer sees")
+    key = entity.name, tuple(viewer.reach.get(grant.permission) for grant in entity.grants)
+    made = _existences.get(key)
+    if made is None:
+        symbolic = _symbolic(viewer)
+        _require_steady(entity, symbolic)
+        row = entity.table.alias()
+        wanted = row.c.id == bindparam(None, _ASKED, type_=row.c.id.type)
+        made = _template(select(row.c.id).where(wanted, visible(entity, symbolic, row)), symbolic)
+        _existences[key] = made
+    run = Run(viewer, lambda _: row_id)
+    return Statement(made.text, [get(run) for get in made.getters])
+
+
+__all__ = [
+    "Border",
+    "NotCompilable",
+    "Page",
+    "Program",
+    "Read",
+    "Run",
+    "Template",
+    "Variant",
+    "existence",
+    "is_plain",
+    "statements",
+]

@@ -92,22 +92,23 @@ class Rehearsal:
     @contextmanager
     def _undoing(self) -> Iterator[list[str]]:
         effects: list[str] = []
-        plain, enqueue = session_module._transaction, queue.enqueue
+        plain, additions = session_module._transaction, queue.additions
 
         @asynccontextmanager
         async def undone(engines: Engines, engine: Any, **more: Any) -> AsyncIterator[AsyncSession]:
             try:
                 async with plain(engines, engine, **more) as session:
                     yield session
+                    await session_module.send_last(session, commit=False)
                     if not str(engine.url.username).startswith("r_"):
                         effects.extend([*await _written(session), "committed"])
                     raise _Undone
             except _Undone:
                 return
 
-        async def noted(connection: Any, jobs: Any, **more: Any) -> None:
+        def noted(jobs: Any, **more: Any) -> Any:
             effects.extend(f"job {job.actor} {job.args}" for job in jobs)
-            await enqueue(connection, jobs, **more)
+            return additions(jobs, **more)
 
         with self.patch.context() as patch:
             chance = random.Random(self.seed)
@@ -115,7 +116,7 @@ class Rehearsal:
             patch.setattr(row_ids, "secrets", SimpleNamespace(randbits=chance.getrandbits))
             patch.setattr(row_ids, "_last", 0)
             patch.setattr(session_module, "_transaction", undone)
-            patch.setattr("forecourt.domain.work.enqueue", noted)
+            patch.setattr("forecourt.domain.work.additions", noted)
             yield effects
 
 

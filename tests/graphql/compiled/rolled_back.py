@@ -32,6 +32,7 @@ def rolled_back() -> Iterator[None]:
         async with plain(engines, engine, **more) as found:
             yield found
             await found.flush()
+            await session.send_last(found, commit=False)
             await found.rollback()
 
     with pytest.MonkeyPatch.context() as patch:

@@ -1,0 +1,61 @@
+"""Statements whose text is made once, from SQLAlchemy's expressions: only their values change from run to run.
+
+For what every unit of work sends. To look a statement's text up in SQLAlchemy's cache, and to give it a context, a cursor
+and a result of its own, costs several times what sending it does.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Table, bindparam
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.sql.base import Executable
+
+from .lane import Statement
+from .names import TENANT_PLACEHOLDER
+
+_DIALECT = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+#: A column's name alone would be taken for the value of that column.
+_PREFIX = "new_"
+#: With one schema to be put in later, SQLAlchemy leaves each to be put in.
+_CONTROL = "__[SCHEMA_control]"
+
+
+def compiled(statement: Executable) -> Any:
+    """A statement's text with `$1` … and the schema's placeholder; lists in it are written out one by one."""
+    return statement.compile(  # type: ignore[attr-defined]  # every statement that can be executed compiles
+        dialect=_DIALECT,
+        schema_translate_map={TENANT_PLACEHOLDER: TENANT_PLACEHOLDER},
+        compile_kwargs={"render_postcompile": True},
+    )
+
+
+class Fixed:
+    """A statement with named parameters, as `Statement`s with values. Its other values stay as they were when it was made."""
+
+    def __init__(self, statement: Executable) -> None:
+        made = compiled(statement)
+        self.text = str(made).replace(_CONTROL, "control")
+        self._values = dict(made.params)
+        self._names: tuple[str, ...] = tuple(made.positiontup or ())
+        self._json = frozenset(name for name in self._names if isinstance(made.binds[name].type, JSONB))
+
+    def given(self, **values: Any) -> Statement:
+        """The statement with these values; one that is not given is as it was in the expression."""
+        known = self._values | values
+        return Statement(self.text, [self._sent(name, known[name]) for name in self._names])
+
+    def row(self, row: Mapping[str, Any], **values: Any) -> Statement:
+        """The same, with the values of a row whose parameters `of_row` made."""
+        return self.given(**{_PREFIX + name: value for name, value in row.items()}, **values)
+
+    def _sent(self, name: str, value: Any) -> Any:
+        return json.dumps(value) if value is not None and name in self._json else value
+
+
+def of_row(table: Table, *without: str) -> dict[str, Any]:
+    """Parameters for a row of a table, by column, as `Fixed.row` fills them; `without` those that the server fills."""
+    columns = (column for column in table.c if column.name not in without)
+    return {column.name: bindparam(_PREFIX + column.name, type_=column.type) for column in columns}

@@ -110,7 +110,11 @@ class Both:
 
 
 def comparable(answer: dict[str, Any]) -> tuple[str, list[str]]:
-    """An answer as text, in its order. The moments of `asOf` differ; errors of stores side by side come in any order."""
+    """An answer as text, in its order, and its errors, sorted.
+
+    The moments of `asOf` differ. Errors are compared with their paths and places, not in their order: roots and stores run side
+    by side in both engines, so what fails first is told first, and no rule of GraphQL says which that is.
+    """
     errors = sorted(json.dumps(error, sort_keys=True) for error in answer.get("errors", []))
     return json.dumps(_timeless(answer.get("data", "none"))), errors
 

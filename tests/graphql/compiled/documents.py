@@ -27,6 +27,12 @@ from tests.graphql.compiled.known import Known, Spot
 #: Of all types only these values are asked: a schema in a schema would be most of every run.
 _NAMES_ONLY = {("__Schema", "types")}
 _RARE = 60
+#: How often what the promise names must be covered.
+WELL = 20
+#: How often the goals of a document are words and fields of inputs.
+_WITHIN = 0.15
+#: Types behind an interface that one document asks for, at most.
+_BEHIND = 8
 
 
 @dataclass
@@ -65,39 +71,45 @@ class Maker:
     ) -> None:
         self.schema, self.entities, self.known, self.chance, self.counts = schema, entities, known, chance, counts
         self.inventory = Inventory(schema, root)
-        #: what goals are chosen from; empty: everything
-        self.only: list[str] = []
+        #: what goals are chosen from: what the promise names, and what stands inside arguments
+        self.required, self.further = list(self.inventory.outputs), self.inventory.further()
         #: is this field open to the asker? Others are chosen now and then only
         self.allowed: Callable[[str], bool] = lambda _label: True
         #: asked at a mutation's input by chance: a plausible one instead of a drawn one
         self.sample: Callable[[str], Any] | None = None
+        self._arguments_wanted: set[str] = set()
+        self._drawn: set[str] = set()
 
     # -- goals
 
-    def goal(self) -> str:
-        """A label among those covered least."""
-        pool = self.only or [*self.inventory.outputs, *self.inventory.inputs]
-        rare = nsmallest(_RARE, pool, key=lambda label: (self.rarity(label), self.chance.random()))
-        return self.chance.choice(rare)
+    def goals(self) -> list[str]:
+        """Labels among those covered least, in any order: mostly of what the promise names, now and then what is inside arguments."""
+        within = self.covered() or self.chance.random() < _WITHIN
+        pool = self.further if within else self.required
+        rare = nsmallest(_RARE, pool, key=lambda label: (self.counts[label], self.chance.random()))
+        self.chance.shuffle(rare)
+        return rare
 
-    def rarity(self, label: str) -> int:
-        """How often it was covered; a field counts where it stood in an answer."""
-        return self.counts[label]
+    def covered(self) -> bool:
+        """Was everything that the promise names covered `WELL` times? Then documents are small, for what is inside arguments."""
+        return all(self.counts[label] >= WELL for label in self.required)
 
     def way(self, label: str) -> list[Step]:
         """Steps from the root to where a label is covered."""
         known = self.inventory
         last: list[Step] = []
         if label in known.inputs:
-            host = self.chance.choice(known.hosts[known.inputs[label]])
-            label = host
+            label = self.chance.choice(known.hosts[known.inputs[label]])
+            self._drawn.add(label)
+        if "(" in label:
+            self._arguments_wanted.add(label)
         type_ = known.outputs[label]
         if "." in label:
             last = [(type_, label.split(".")[1].split("(")[0])]
         while type_ != known.root:
             ways = known.ways[type_]
             nearer = [step for step in ways if known.depth[step[0]] < known.depth[type_]]
-            pool = nearer if self.chance.random() < 0.8 or len(last) > 5 else ways
+            pool = nearer if self.chance.random() < 0.9 or len(last) > 4 else ways
             step = self.chance.choice(pool)
             last.insert(0, step)
             type_ = step[0]
@@ -111,12 +123,14 @@ class Maker:
         self._inputs = Inputs(self.schema, self.entities, self.known, self.chance, self.counts, self._cover)
         self._fragments: list[str] = []
         self._behind = [goal.split("=")[1] for goal in goals if "=" in goal]
-        self._budget = self.chance.choice((2, 4, 6, 9))
+        self._budget = self.chance.choice((0, 1, 2, 4))
         self._names = 0
         level = Level(self.inventory.root, Spot())
         body = self._selection(level, ways, root=True)
         if len(level.taken) > 1:
             self._cover("several roots")
+        self._arguments_wanted.clear()
+        self._drawn.clear()
         return self._assembled(body, level.spot, list(goals))
 
     def _assembled(self, body: str, spot: Spot, goals: list[str]) -> Made:
@@ -151,11 +165,14 @@ class Maker:
         composite = [name for name, item in fields.items() if is_composite_type(get_named_type(item.type))]
         plain = [name for name in fields if name not in composite and name not in steps]
         if plain:
-            count = self.chance.choice((1, 2, 3, 4, 6)) if not root else 0
+            count = 0 if root else self.chance.choice((1, 3, 6, 6, 99))
             chosen = self._rarest(level.type, plain, count)
             if self.chance.random() < 0.4:
                 chosen.append(self.chance.choice(plain))
             parts += [self._field(level, name, ()) for name in chosen]
+        if level.type.endswith("Payload") and "userErrors" in composite and "userErrors" not in steps:
+            steps["userErrors"] = []
+            parts.append(self._field(level, "userErrors", ()))
         wants = (0.0 if parts else 1.0) if root or level.type in ("__Schema", "Group") else 0.35
         composite = [
             name
@@ -205,7 +222,7 @@ class Maker:
         found = sorted(item.name for item in self.schema.get_possible_types(type_))
         known = [name for name in found if self.known.ids[name]] or found
         rare = sorted(known, key=lambda name: (self.counts[f"{interface}={name}"], self.chance.random()))
-        return rare[: self.chance.choice((1, 1, 2))]
+        return rare[: self.chance.choice((1, 2, 4, 6))]
 
     def _field(self, level: Level, name: str, ways: Sequence[Sequence[Step]]) -> str:
         item = self.inventory.fields(level.type)[name]
@@ -218,7 +235,7 @@ class Maker:
             key, below = name, level.taken[name][1]
         level.taken[key] = name, below
         if isinstance(named, GraphQLInterfaceType):
-            self._behind = [*self._behind[:1], *self._types_behind(named.name)][:2]
+            self._behind = list(dict.fromkeys([*self._behind, *self._types_behind(named.name)]))[:_BEHIND]
             self._inputs.prefer = self._behind
         level.spot.fields[key] = level.type, name, below.spot
         arguments = self._arguments(label, item, below) if item.args else ""
@@ -255,13 +272,16 @@ class Maker:
         parts = []
         order = ""
         rare = sorted(item.args, key=lambda name: (self.counts[f"{label}({name})"], self.chance.random()))
-        chosen = set(rare[: self.chance.choice((1, 2, 3))])
+        goals = {name for name in item.args if f"{label}({name})" in self._arguments_wanted}
+        chosen = {*rare[: self.chance.choice((1, 3, 4, 5))], *goals}
         if "first" in item.args and "last" not in chosen and self.chance.random() < 0.7:
             chosen.add("first")
-        if label == "Query.store" and self.chance.random() < 0.97:  # one of both is wanted
+        if label == "Query.store" and self.chance.random() < 0.98:  # one of both is wanted
             chosen = {self.chance.choice(("id", "code"))}
-        if {"first", "last"} <= chosen and self.chance.random() < 0.95:  # they exclude one another
-            chosen.discard("first")
+        if {"first", "last"} <= chosen and self.chance.random() < 0.97:  # they exclude one another
+            chosen.discard("last" if "first" in goals else "first")
+        if {"after", "before"} & chosen and self.chance.random() < 0.8:  # most known cursors are of the plain order
+            chosen.discard("orderBy")
         for name, given in item.args.items():
             required = is_non_null_type(given.type) and not has_default(given)
             if not required and name not in chosen:
@@ -271,7 +291,12 @@ class Maker:
                 continue  # they follow the order, below
             if self._sometimes(0.02, "null") and not is_non_null_type(given.type):
                 value = None
-            elif self.sample is not None and name == "input" and self.chance.random() < 0.6:
+            elif (
+                self.sample is not None
+                and name == "input"
+                and f"{label}(input)" not in self._drawn
+                and self.chance.random() < 0.6
+            ):
                 value = self.sample(label.split(".")[1])
             else:
                 value = self._inputs.value(given.type, place)

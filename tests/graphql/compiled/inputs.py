@@ -126,7 +126,8 @@ class Inputs:
         if get_named_type(type_).name == "Upload":
             return []  # a file comes with the request, never in the document
         if is_list_type(type_):
-            size = self.chance.choice((0, 1, 1, 2, 3)) if place.name != "orderBy" else self.chance.choice((1, 2, 2, 3))
+            sizes = {"orderBy": (1, 2, 2, 3), "ids": (2, 4, 8)}.get(place.name, (0, 1, 1, 2, 3))
+            size = self.chance.choice(sizes)
             return [self.value(type_.of_type, place, depth) for _ in range(size)]
         if isinstance(type_, GraphQLEnumType):
             return self.rarest(list(type_.values), type_.name, 1)[0]
@@ -296,6 +297,8 @@ class Inputs:
                 self.cover("default kept")
                 return f"${name}"
         pick = chance.random()
+        if place.owner == "Query.store" and chance.random() < 0.9:  # without an id or a code nothing is asked
+            pick = 1.0
         if not required and pick < 0.08:
             self.cover("missing variable")
             return f"${name}"

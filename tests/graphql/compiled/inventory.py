@@ -115,9 +115,13 @@ class Inventory:
             for value in ("true", "false")
         ]
 
-    def wanted(self) -> list[str]:
-        """All labels of this root."""
-        return [*self.outputs, *self.inputs, *self.directives]
+    def required(self) -> list[str]:
+        """What the promise names: types, fields, arguments, types behind interfaces, directives."""
+        return [*self.outputs, *self.directives]
+
+    def further(self) -> list[str]:
+        """What stands within arguments: input types, their fields, words of enums."""
+        return list(self.inputs)
 
     def answered(self) -> list[str]:
         """Labels of fields: they count when they stood in an answer."""

@@ -43,7 +43,7 @@ def _smaller(text: str) -> Iterator[str]:
             if place == number:
                 kept = tuple(one for one in getattr(owner, name) if one is not item)
                 if kept or name != "selections":
-                    setattr(owner, name, kept)
+                    object.__setattr__(owner, name, kept)  # nodes are frozen; this tree is nobody else's
                     made.append(_printed(tree))
                 break
     yield from sorted(dict.fromkeys(made), key=len)

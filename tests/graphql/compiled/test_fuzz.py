@@ -1,16 +1,12 @@
-"""Both engines give the same answer to random documents: data, errors, paths and order."""
+"""Both engines give the same answer to random queries: data, paths and order. Words within arguments are demanded by the long version."""
 
 import os
 
-from tests.graphql.compiled.checking import read_queries, run_mutations
+from tests.graphql.compiled.checking import read_queries
 from tests.graphql.compiled.conftest import Both
 
 SEED = int(os.environ.get("FORECOURT_FUZZ_SEED", "20260915"))
 
 
 def test_random_queries_have_the_same_answer_in_both_engines(whole: Both) -> None:
-    read_queries(whole, SEED, 2_000, covered=2_500, well=1_200)
-
-
-def test_random_mutations_have_the_same_answer_in_both_engines(whole: Both) -> None:
-    run_mutations(whole, SEED, 600, covered=550, well=50)
+    read_queries(whole, SEED, 2_000, within=0)

@@ -142,7 +142,6 @@ def configure_logs(level: str = "INFO", *, stream: TextIO | None = None, pretty:
     target = stream if stream is not None else sys.stderr
     if pretty is None:
         pretty = target.isatty()
-    _ACCESS.stream = None if pretty else target
     before: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -170,6 +169,7 @@ def configure_logs(level: str = "INFO", *, stream: TextIO | None = None, pretty:
         )
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
+    _ACCESS.handler = None if pretty else handler
     for name in (
         "httpcore2",
         "httpx2",
@@ -195,17 +195,18 @@ class _AccessLog:
     """
 
     def __init__(self) -> None:
-        self.stream: TextIO | None = None
+        #: what `configure_logs` made for lines of JSON
+        self.handler: logging.StreamHandler[TextIO] | None = None
 
     def write(self, method: str, route: str, status: int, ms: float, request_id: str, span: SpanContext) -> None:
         if not _ACCESS_LOGGER.isEnabledFor(logging.INFO):
             return
-        if self.stream is None:
+        if self.handler is None or self.handler not in logging.root.handlers:
             logger(_ACCESS_LOGGER.name).info("request", method=method, route=route, status=status, ms=ms)
             return
         traced = f'"trace_id": "{span.trace_id:032x}", "span_id": "{span.span_id:016x}", ' if span.is_valid else ""
         now = datetime.now(UTC).isoformat(timespec="microseconds")[:-6]
-        self.stream.write(
+        self.handler.stream.write(
             f'{{"method": "{method}", "route": {_quoted(route)}, "status": {status}, "ms": {ms}, "event": "request", '
             f'"request_id": "{request_id}", "level": "info", "logger": "{_ACCESS_LOGGER.name}", {traced}"timestamp": "{now}Z"}}\n'
         )

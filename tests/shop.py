@@ -31,7 +31,8 @@ FOLDER = Path(__file__).parent / "data" / "harmony"
 EXPECTED: dict[str, Any] = json.loads((FOLDER / "expected-2026-09.json").read_text("utf-8"))
 EXPORTED_AT = datetime(2026, 11, 21, 22, 0, tzinfo=UTC)
 #: After the freeze of 2026-09 in every zone.
-LATER = datetime(2026, 11, 25, tzinfo=UTC)
+#: Long after the month is frozen, and after whatever day it is today: jobs look at the database's clock.
+LATER = datetime(2126, 11, 25, tzinfo=UTC)
 
 
 @dataclass(frozen=True)

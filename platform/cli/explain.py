@@ -19,6 +19,7 @@ from ..errors import Invalid, NotFound
 from ..graphql.api import api_schema
 from ..graphql.compiled.explain import explain
 from ..graphql.compiled.explained import as_text
+from ..graphql.encode import plain
 from ..settings import Settings, settings
 from ..tenancy.server import Server
 from ..tenancy.session import (
@@ -96,7 +97,7 @@ async def _explained(
         )
     shown = as_text(explained)
     if show_answer and explained.answer is not None:
-        shown += "\n\n" + json.dumps(explained.answer, ensure_ascii=False, indent=1)
+        shown += "\n\n" + json.dumps(plain(explained.answer), ensure_ascii=False, indent=1)
     return shown
 
 

@@ -1,6 +1,7 @@
 """A token is shown once, kept as a hash, and ends when it should."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -94,9 +95,26 @@ async def test_the_cache_is_bounded_and_forgets_the_least_used(world: World) -> 
     cache.put(b"c", actor, looked_up_at=now, expires_at=now + timedelta(days=1))
     assert [cache.get(key, now) is actor for key in (b"a", b"b", b"c")] == [True, False, True]
     assert cache.get(b"a", now - timedelta(seconds=1)) is None
-    assert len(cache) == 1
+    assert len(cache) == 2
     cache.clear()
     assert len(cache) == 0
+
+
+async def test_an_actor_that_is_looked_up_again_and_found_the_same_is_the_same_object(world: World) -> None:
+    """What others remember of it, by its identity, stays true."""
+    now = world.clock.now()
+    cache = ActorCache()
+    until = now + timedelta(days=1)
+    first, equal = world.system(), world.system()
+    assert first == equal and first is not equal
+    cache.put(b"a", first, looked_up_at=now, expires_at=until)
+    later = now + TTL
+    assert cache.get(b"a", later) is None
+    cache.put(b"a", equal, looked_up_at=later, expires_at=until)
+    assert cache.get(b"a", later) is first
+    cache.put(b"a", replace(equal, language="fr"), looked_up_at=later, expires_at=until)
+    found = cache.get(b"a", later)
+    assert found is not first and found is not None and found.language == "fr"
 
 
 async def test_use_is_written_at_most_once_in_a_while(world: World) -> None:

@@ -50,7 +50,7 @@ def test_it_shows_the_plan_from_the_key_to_the_times(
         "Variant: no null in a cursor",
         "customers → Customer, a page of 5: rows in statement 1, total in statement 2",
         "Columns of statement 3, customers › vehicles (Vehicle)",
-        "def complete(S, store_id, store):",
+        "def complete(S, store_id, store, M):",
         "parse and validate",
         '"totalCount": ',
     ):

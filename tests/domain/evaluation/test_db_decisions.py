@@ -127,7 +127,7 @@ async def test_nobody_judged_no_machine_and_nobody_without_the_right_approves(sh
 
 
 async def test_a_provisional_run_is_not_approved(shop: Shop) -> None:
-    early = shop.at(LATER.replace(day=1))
+    early = shop.at(LATER.replace(year=2026, day=1))
     run = await close(early)
     with pytest.raises(Refused) as refused:
         await approve(early, run)

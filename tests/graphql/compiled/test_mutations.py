@@ -13,6 +13,7 @@ from forecourt.domain.complaints.model import Complaint
 from forecourt.domain.evaluation.model import EvaluationRun, LedgerEntry
 from forecourt.domain.surveys.actions import plan_purchase_survey
 from forecourt.domain.surveys.model import Response
+from forecourt.graphql.compiled import mutate
 from forecourt.graphql.mutation import Mutation
 from forecourt.tenancy.engines import Engines
 from forecourt.tenancy.ids import new_id
@@ -310,3 +311,17 @@ async def test_whoever_stands_in_for_another_gets_the_same_rows(shop: Shop, rehe
         rehearsal.seed = turn
         await rehearsal.same(actor, made.text, made.variables.values)
     assert rehearsal.compiled == 6
+
+
+async def test_a_fault_in_a_payload_is_seen(shop: Shop, rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The compiled engine shows nothing of the row that was changed."""
+    plain = mutate.RowRead.by_alias
+
+    async def by_alias(self: Any, rows: Any) -> Any:
+        return await plain(self, [[] for _ in rows])
+
+    monkeypatch.setattr(mutate.RowRead, "by_alias", by_alias)
+    case = next(one for one in shop.cases if one.name == "fileComplaint")
+    text_ = "mutation M($input: FileComplaintInput!) { fileComplaint(input: $input) { complaint { kind } } }"
+    with pytest.raises(AssertionError):
+        await rehearsal.same(case.actor, text_, {"input": case.given})

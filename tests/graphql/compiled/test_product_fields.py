@@ -1,11 +1,12 @@
 """The product's own fields that are made in Python: compiled, the same in both engines, and true to their rows."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import delete, insert, update
 
 from forecourt.auth.actor import Actor
 from forecourt.domain.surveys.model import Invitation, SurveyTemplate
@@ -21,6 +22,18 @@ def gm(both: Both) -> Actor:
 
 def rows(answer: dict[str, Any], plural: str) -> list[Any]:
     return [edge["node"] for edge in answer["data"]["store"][plural]["edges"]]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cleared(both: Both) -> Iterator[None]:
+    """The groups' questionnaires are other tests' as well."""
+    yield
+
+    async def clear() -> None:
+        async with both.platforms["interpreted"].engines.owner().begin() as connection:
+            await connection.execute(delete(SurveyTemplate).where(SurveyTemplate.purpose == "x"))
+
+    both.runner.run(clear())
 
 
 def test_the_products_fields_are_compiled_and_the_same(both: Both, gm: Actor) -> None:

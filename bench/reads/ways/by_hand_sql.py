@@ -17,10 +17,10 @@ from bench.reads.queries import (
     VEHICLES,
 )
 from bench.reads.world import BenchStore
-from forecourt.tenancy.reader.cursor import packer
+from forecourt.tenancy.reader.cursor import before_id
 
-#: What stands before the row's id in a cursor, as JSON.
-_CURSOR_MARK = packer("Customer", ()).args[0]
+#: What stands before the row's id in a cursor.
+_CURSOR_MARK = before_id("Customer", ())
 
 
 def _column(field: str) -> str:
@@ -46,8 +46,7 @@ def _fields(type_: str, fields: str, store: BenchStore, row: str) -> str:
 
 
 def _cursor(column: str) -> str:
-    packed = f"""convert_to('["{_CURSOR_MARK}","' || {column} || '"]', 'UTF8')"""
-    return f"translate(encode({packed}, 'base64'), E'+/=\\n', '-_')"
+    return f"'{_CURSOR_MARK}' || {column}::text"
 
 
 def _edges(rows: str, order: str) -> str:

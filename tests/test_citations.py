@@ -12,6 +12,7 @@ CODE = [
     path
     for folder in ("platform", "migrations", "tests", "bench", "infra")
     for path in sorted((ROOT / folder).rglob("*"))
+    if "node_modules" not in path.parts
     if path.suffix in (".py", ".sql", ".html", ".graphql", ".md", ".toml") and "data" not in path.parts
 ] + [ROOT / name for name in ("Makefile", "pyproject.toml", "README.md", "CHANGELOG.md")]
 PAGES = sorted(DOCS.rglob("*.md"))

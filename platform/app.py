@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from .auth.actor import Actor
-from .auth.identify import identify, remembered
+from .auth.identify import Bearers, identify
 from .auth.resolve import visible_stores
 from .auth.rights import watch
 from .auth.view_as import HEADER, looking
@@ -73,6 +73,7 @@ def build_app(server: Server, settings: Settings) -> Starlette:
                 yield
             finally:
                 await stopped(hearing)
+                await app.state.bearers.aclose()
 
     surveys = SurveyPages(PlatformDesk(lambda: app.state.platform))
     sso = PlatformSso(lambda: app.state.platform, sign_in_from)
@@ -107,8 +108,21 @@ def equip(app: Starlette, platform: Platform) -> None:
     """Give an application what its routes use of the process, and what the process remembers of those who call."""
     app.state.platform = platform
     app.state.authorization = authorization_service(platform)
+    app.state.bearers = Bearers(partial(_verified, app), platform.clock)
     app.state.remembered = Remembered(platform.engines)
     app.state.callers = Callers()
+
+
+async def _verified(app: Starlette, authorization: str | None) -> Actor:
+    """Who sends this header, looked up now.
+
+    Raises:
+        Unauthenticated: no token, or one that is not valid.
+    """
+    platform: Platform = app.state.platform
+    async with control_session(platform.engines) as session:
+        programs = app.state.authorization.programs
+        return await identify(session, authorization, clock=platform.clock, programs=programs, anew=True)
 
 
 async def stopped(task: "asyncio.Task[None] | None") -> None:
@@ -128,11 +142,10 @@ async def bearer_context(request: Request) -> Context:
     state = request.app.state
     platform: Platform = state.platform
     authorization, look = request.headers.get("authorization"), request.headers.get(HEADER)
-    actor = remembered(authorization, clock=platform.clock) if look is None else None
-    if actor is None:
+    bearers: Bearers = state.bearers
+    actor = bearers.at_once(authorization) or await bearers.identify(authorization)
+    if look is not None:
         async with control_session(platform.engines) as session:
-            programs = state.authorization.programs
-            actor = await identify(session, authorization, clock=platform.clock, programs=programs)
             actor = await looking(session, actor, look, clock=platform.clock)
     known = state.remembered.at_once(actor.group_id)
     group = await state.remembered.group(actor.group_id) if known is None else known[0]

@@ -6,9 +6,10 @@ within five seconds, and a token never outlives its expiry. `rights` tells it so
 by a notice in the others.
 """
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import Collection, Mapping
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -30,6 +31,8 @@ from .tokens import has_form, token_hash, verify_token
 from .web_sessions import VerifiedSession, verify_session
 
 TTL: Final = timedelta(seconds=5)
+#: Age from which on a kept actor is looked up again beside the requests that still use it, so that none waits for it.
+AHEAD: Final = timedelta(seconds=4)
 
 #: More memberships than a person can have; a list is always bounded.
 _MOST_MEMBERSHIPS: Final = 2000
@@ -54,7 +57,13 @@ class ActorCache:
         return len(self._kept)
 
     def get(self, key: bytes, now: datetime) -> Actor | None:
-        """The actor, while it is fresh. A clock that was put back makes it stale too. What is stale is kept to be compared with."""
+        """The actor, while it is fresh."""
+        kept = self.fresh(key, now)
+        return None if kept is None else kept[0]
+
+    def fresh(self, key: bytes, now: datetime) -> tuple[Actor, datetime] | None:
+        """The actor, and the moment of its look-up. A clock that was put back makes it stale too. What is stale is kept to
+        be compared with."""
         kept = self._kept.get(key)
         if kept is None:
             return None
@@ -62,7 +71,7 @@ class ActorCache:
         if not since <= now < until:
             return None
         self._kept.move_to_end(key)
-        return actor
+        return actor, since
 
     def put(
         self, key: bytes, actor: Actor, *, looked_up_at: datetime, expires_at: datetime, generation: int | None = None
@@ -109,10 +118,11 @@ async def identify(
     clock: Clock = SYSTEM_CLOCK,
     cache: ActorCache = ACTORS,
     programs: Programs | None = None,
+    anew: bool = False,
 ) -> Actor:
     """Who sends the header ``Authorization: Bearer``, with ``fct_…`` or, where ``programs`` are let in, an access token.
 
-    ``session`` is a control session; a cached token leaves it unused.
+    ``session`` is a control session; a cached token leaves it unused, unless it is to be looked up ``anew``.
 
     Raises:
         Unauthenticated: no header, another scheme, or a token that is not valid.
@@ -120,7 +130,7 @@ async def identify(
     clear = _bearer(authorization)
     key = token_hash(clear)
     now, generation = clock.now(), cache.generation
-    cached = cache.get(key, now)
+    cached = None if anew else cache.get(key, now)
     if cached is not None:
         return cached
     if programs is not None and access.has_form(clear):
@@ -132,11 +142,74 @@ async def identify(
     return actor
 
 
-def remembered(authorization: str | None, *, clock: Clock = SYSTEM_CLOCK, cache: ActorCache = ACTORS) -> Actor | None:
-    """`identify` for a token that was verified within `TTL`; None for every other."""
-    if authorization is None or not authorization.startswith("Bearer "):
-        return None
-    return cache.get(token_hash(authorization[7:]), clock.now())
+@dataclass(eq=False)
+class Bearers:
+    """Who sends a token, for the requests of one process: of many that come at once, one asks the database.
+
+    ``look_up`` is `identify` with ``anew`` in a control session of its own. Belongs to one event loop.
+    """
+
+    look_up: Callable[[str | None], Awaitable[Actor]]
+    clock: Clock = SYSTEM_CLOCK
+    cache: ActorCache = ACTORS
+    #: look-ups that run now, by token hash and generation: what was forgotten meanwhile is no answer for who came later
+    _running: "dict[tuple[bytes, int], asyncio.Task[Actor]]" = field(default_factory=dict)
+
+    def at_once(self, authorization: str | None) -> Actor | None:
+        """The actor of a token that was verified within `TTL`; None for every other header."""
+        if authorization is None or not authorization.startswith("Bearer "):
+            return None
+        key, now = token_hash(authorization[7:]), self.clock.now()
+        kept = self.cache.fresh(key, now)
+        if kept is None:
+            return None
+        actor, since = kept
+        if now - since >= AHEAD:
+            self._begin(key, authorization)
+        return actor
+
+    async def identify(self, authorization: str | None) -> Actor:
+        """The actor, remembered or looked up now.
+
+        Raises:
+            Unauthenticated: no header, another scheme, or a token that is not valid.
+        """
+        actor = self.at_once(authorization)
+        if actor is not None:
+            return actor
+        # whoever waits may give up; the others still wait for the same
+        return await asyncio.shield(self._begin(token_hash(_bearer(authorization)), authorization))
+
+    @property
+    def running(self) -> int:
+        """Look-ups that run now."""
+        return len(self._running)
+
+    async def settled(self) -> None:
+        """Wait until nothing is being looked up."""
+        await asyncio.gather(*self._running.values(), return_exceptions=True)
+
+    async def aclose(self) -> None:
+        """Give up what is being looked up."""
+        for task in self._running.values():
+            task.cancel()
+        await self.settled()
+
+    def _begin(self, key: bytes, authorization: str | None) -> "asyncio.Task[Actor]":
+        place = key, self.cache.generation
+        running = self._running.get(place)
+        if running is None:
+            running = self._running[place] = asyncio.ensure_future(self._looked_up(authorization))
+            running.add_done_callback(lambda task: self._ended(place, task))
+        return running
+
+    async def _looked_up(self, authorization: str | None) -> Actor:
+        return await self.look_up(authorization)
+
+    def _ended(self, place: tuple[bytes, int], task: "asyncio.Task[Actor]") -> None:
+        self._running.pop(place, None)
+        if not task.cancelled():
+            task.exception()  # a failure ahead of time is nobody's: the next request asks for itself
 
 
 async def identify_session(

@@ -1,5 +1,6 @@
 """A token is shown once, kept as a hash, and ends when it should."""
 
+import asyncio
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -7,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from forecourt.auth.actor import Actor
-from forecourt.auth.identify import TTL, ActorCache, actor_for_account, identify
-from forecourt.auth.tokens import IssuedToken, issue_token, list_tokens, revoke_token, verify_token
+from forecourt.auth.identify import TTL, ActorCache, Bearers, actor_for_account, identify
+from forecourt.auth.tokens import IssuedToken, issue_token, list_tokens, revoke_token, token_hash, verify_token
 from forecourt.errors import Forbidden, Invalid, NotFound, Unauthenticated
 from tests.auth.world import World
 
@@ -164,3 +165,88 @@ def test_what_was_being_looked_up_while_everything_was_forgotten_is_not_kept(wor
     assert cache.get(b"a", now) is None
     cache.put(b"a", actor, looked_up_at=now, expires_at=now + timedelta(days=1), generation=cache.generation)
     assert cache.get(b"a", now) == actor
+
+
+class Desk:
+    """Look-ups of one token that are counted, and can be held up."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.cache, self.asked = world, ActorCache(), 0
+        self.begun, self.open = asyncio.Event(), asyncio.Event()
+        self.open.set()
+
+    async def look_up(self, authorization: str | None) -> Actor:
+        self.asked += 1
+        self.begun.set()
+        async with self.world.sessions() as session:
+            found = await identify(session, authorization, clock=self.world.clock, cache=self.cache, anew=True)
+        await self.open.wait()
+        return found
+
+    def bearers(self) -> Bearers:
+        return Bearers(self.look_up, self.world.clock, self.cache)
+
+
+async def test_of_many_requests_at_once_one_asks_the_database(world: World) -> None:
+    actor, token = await issued(world)
+    desk = Desk(world)
+    bearers, header = desk.bearers(), f"Bearer {token.clear}"
+    desk.open.clear()
+    gone = asyncio.ensure_future(bearers.identify(header))
+    await asyncio.sleep(0)
+    waiting = [asyncio.ensure_future(bearers.identify(header)) for _ in range(20)]
+    await asyncio.sleep(0)
+    gone.cancel()  # whoever asked first gives up
+    desk.open.set()
+    assert {one.key for one in await asyncio.gather(*waiting)} == {actor.key}
+    assert desk.asked == 1
+    assert bearers.at_once(header) == actor
+    await bearers.aclose()
+
+
+async def test_an_actor_is_looked_up_again_before_anybody_has_to_wait(world: World) -> None:
+    _, token = await issued(world)
+    desk = Desk(world)
+    bearers, header = desk.bearers(), f"Bearer {token.clear}"
+    first = await bearers.identify(header)
+    world.later(seconds=4)
+    assert [bearers.at_once(header) for _ in range(5)] == [first] * 5
+    assert bearers.running == 1
+    await bearers.settled()
+    assert desk.asked == 2
+    world.later(seconds=4.5)
+    assert bearers.at_once(header) is first
+    await bearers.aclose()
+    assert bearers.running == 0
+
+
+async def test_what_ended_during_a_look_up_is_no_answer_for_who_comes_later(world: World) -> None:
+    actor, token = await issued(world)
+    desk = Desk(world)
+    bearers, header = desk.bearers(), f"Bearer {token.clear}"
+    desk.open.clear()
+    early = asyncio.ensure_future(bearers.identify(header))
+    await desk.begun.wait()
+    async with world.sessions() as session:
+        await revoke_token(session, actor, token.id, clock=world.clock)
+    desk.cache.forget(token_hash(token.clear))
+    late = asyncio.ensure_future(bearers.identify(header))
+    await asyncio.sleep(0)
+    desk.open.set()
+    with pytest.raises(Unauthenticated):
+        await late
+    await asyncio.gather(early, return_exceptions=True)
+    assert desk.asked == 2 and bearers.at_once(header) is None
+
+
+async def test_a_token_that_is_not_valid_is_refused_to_all_who_wait(world: World) -> None:
+    desk = Desk(world)
+    bearers = desk.bearers()
+    answers = await asyncio.gather(
+        *(bearers.identify("Bearer fct_" + "a" * 43) for _ in range(3)), return_exceptions=True
+    )
+    assert [type(answer) for answer in answers] == [Unauthenticated] * 3 and desk.asked == 1
+    for header in (None, "Basic abc"):
+        with pytest.raises(Unauthenticated):
+            await bearers.identify(header)
+    assert desk.asked == 1

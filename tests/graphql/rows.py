@@ -18,7 +18,7 @@ from forecourt.domain.directory import access
 from forecourt.domain.evaluation.model import Appeal, EvaluationRun, LedgerEntry, Scheme
 from forecourt.domain.evaluation.schemes import install_seed_schemes
 from forecourt.domain.surveys.model import Invitation, Response
-from forecourt.domain.surveys.publishing import draft_template
+from forecourt.domain.surveys.publishing import draft_template, install_seed_templates
 from forecourt.domain.surveys.seed_templates import SEEDS
 from forecourt.domain.surveys.templates import to_json
 from forecourt.domain.work import GroupWork, Platform, open_group_work
@@ -155,6 +155,7 @@ async def group_rows(platform: Platform, group: ResolvedGroup) -> dict[str, UUID
         mapping = await access.add_mapping(work, by="DISPLAY_NAME", value=f"m{new_id().hex}", role="HQ_ANALYST")
         scheme = select(Scheme.id).where(Scheme.group_id == group.id).limit(1)
         provider, domain = await _provider(work)
+        await install_seed_templates(work)  # else the draft would stand where the shipped version belongs
         template = await draft_template(work, to_json(SEEDS[0]))
         named = (await work.session.scalars(scheme)).one()
     async with control_session(platform.engines) as session:

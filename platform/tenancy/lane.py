@@ -1,17 +1,20 @@
 """One connection in libpq's pipeline mode: several statements go out in one message, their rows come back in one.
 
 psycopg's own pipeline flushes every statement and waits through several layers; here a request is put together in libpq's
-buffer and sent once, and one callback of the event loop reads the answers. Values go out as text, whose type PostgreSQL
-takes from the statement; rows come back in PostgreSQL's binary format, so that moments and numbers are made by psycopg's C code.
+buffer, and one callback of the event loop reads the answers. Several requests may be on their way, one behind the other: each
+ends with a Sync of its own, so each is a transaction of its own, and those of one turn of the event loop travel together.
+Values go out as text, whose type PostgreSQL takes from the statement; rows come back in PostgreSQL's binary format, so that
+moments and numbers are made by psycopg's C code.
 """
 
 import asyncio
 import time
-from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 
 import psycopg
 from psycopg.adapt import AdaptersMap, Dumper, PyFormat, Transformer
@@ -45,8 +48,7 @@ _CONTEXT.register_dumper(bytes, _BytesDumper)
 SENT_WELL = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """One statement with `$1` …, `SCHEMA` where it names the store's schema, and the values of its parameters."""
 
     text: str
@@ -57,21 +59,35 @@ class Statement:
 Results = list[PGresult]
 
 
-@dataclass(slots=True)
-class _Sent:
-    """A request on its way: who waits, and which of the results coming back are rows (the others only say that it went well)."""
+class Interrupted(Exception):
+    """The server stopped a request in place of the one that was given up before it: ask again."""
 
+
+@dataclass(slots=True, eq=False)
+class Sent:
+    """A request on its way: who waits (nobody, once `answer` is done), and which of the results coming back are rows (the
+    others only say that it went well)."""
+
+    role: str
+    statements: Sequence[Statement]
     answer: "asyncio.Future[Results]"
+    at: float
     wanted: list[bool]
     new: list[tuple[str, str]]
+    #: a request on the same lane was being stopped meanwhile, which may have met this one
+    exposed: bool = False
+    #: another lane was asked the same
+    again: bool = False
+    #: done when the server has ended with it, whoever waits for the answer
+    over: "asyncio.Future[None] | None" = None
 
 
 class Lane:
-    """A connection that answers one request at a time. `busy` belongs to whoever shares the lanes out."""
+    """A connection, and the requests on their way over it. `ended` is called whenever one of them has ended."""
 
     __slots__ = (
-        "_close", "_connection", "_count", "_fd", "_loop", "_named", "_over", "_pg", "_prepares", "_results", "_sent", "_transformer",
-        "_writing", "broken", "busy", "homes", "since",
+        "_close", "_connection", "_count", "_fd", "_loop", "_named", "_pg", "_prepares", "_results", "_sending", "_transformer",
+        "_writing", "broken", "ended", "homes", "sent", "since", "stopping", "turn_at",
     )  # fmt: skip
 
     def __init__(self, connection: "psycopg.AsyncConnection[Any]") -> None:
@@ -85,41 +101,48 @@ class Lane:
         #: names to let go with the next request
         self._close: list[bytes] = []
         self._count = 0
-        self._sent: _Sent | None = None
+        #: in the order in which they are answered
+        self.sent: deque[Sent] = deque()
         self._results: Results = []
-        self._over: asyncio.Future[None] | None = None
         self._transformer = Transformer(_CONTEXT)
-        self._writing = False
+        #: requests of this turn of the event loop are to leave at its end; the socket was full
+        self._sending = self._writing = False
         self.since = time.monotonic()
-        self.busy = True
+        #: since when the server answers the first of `sent`
+        self.turn_at = self.since
         self.broken = False
+        #: the request that `stop` is to stop: nothing is sent behind it
+        self.stopping: Sent | None = None
         #: stores whose home it is
         self.homes = 0
+        self.ended: Callable[[Lane], None] = _nothing
         self._pg.nonblocking = 1
         self._pg.enter_pipeline_mode()
         self._loop.add_reader(self._fd, self._readable)
 
     @classmethod
     async def connect(cls, parameters: Mapping[str, Any]) -> "Lane":
-        """A new one; it counts as busy.
+        """A new one.
 
         Raises:
             psycopg.OperationalError: the server cannot be reached, or refuses.
         """
         return cls(await psycopg.AsyncConnection.connect(**parameters, autocommit=True))
 
-    def send(self, role: str, statements: Sequence[Statement]) -> "asyncio.Future[Results]":
-        """Send statements as `role`, in one message; what comes back is for `rows_of`.
+    def send(
+        self, role: str, statements: Sequence[Statement], answer: "asyncio.Future[Results] | None" = None
+    ) -> "asyncio.Future[Results]":
+        """Send statements as `role`, in one message behind those that are on their way; what comes back is for `rows_of`.
+
+        `answer` is given where another lane was asked the same before: whoever comes first answers.
 
         Raises:
             psycopg.OperationalError: the connection is lost.
             psycopg.DataError: a value that no parameter can hold.
         """
         dump = self._transformer.dump_sequence
-        calls = [(one.text, dump(one.values, (PyFormat.TEXT,) * len(one.values))) for one in statements]
-        if self._sent is not None:
-            raise RuntimeError("a lane answers one request at a time")
-        sent = _Sent(self._loop.create_future(), [], [])
+        calls = [(one.text, dump(*_as_text(one.values))) for one in statements]
+        sent = Sent(role, statements, answer or self._loop.create_future(), time.monotonic(), [], [])
         try:
             for name in self._close:
                 self._pg.send_close_prepared(name)
@@ -129,25 +152,31 @@ class Lane:
             for text, values in calls:
                 self._call(sent, role, text, values, wanted=True)
             self._pg.pipeline_sync()
-            if self._pg.flush():
-                self._writing = True
-                self._loop.add_writer(self._fd, self._writable)
         except psycopg.Error as error:
             self._lose(error)
             raise
-        self._sent = sent
+        if not self.sent:
+            self.turn_at = sent.at
+        self.sent.append(sent)
+        if not self._sending:
+            self._sending = True
+            self._loop.call_soon(self._send_all)
         return sent.answer
 
-    async def over(self) -> None:
-        """Wait until the last request has ended, whoever gave it up: its future may be cancelled long before its answer is here."""
-        if self._sent is not None:
-            self._over = self._loop.create_future()
-            await self._over
-
-    async def cancel(self) -> None:
-        """Ask the server to stop the statement that runs; its request then ends with an error."""
+    async def stop(self) -> None:
+        """Stop what the server answers now, and wait for its end. Requests behind it may be met in its place: they are told
+        to ask again (`Interrupted`)."""
+        stopped = self.stopping
+        if stopped is None or not self.sent or self.sent[0] is not stopped:  # it has ended by itself
+            self.stopping = None
+            return
+        stopped.over = self._loop.create_future()
+        for sent in self.sent:
+            sent.exposed = True
         with suppress(psycopg.Error):
             await self._connection.cancel_safe(timeout=5.0)
+        await stopped.over
+        self.stopping = None
 
     def close(self) -> None:
         """Close the connection; whoever waits is told that it is lost."""
@@ -156,7 +185,7 @@ class Lane:
 
     # -- sending
 
-    def _call(self, sent: _Sent, role: str, text: str, values: Sequence[Any], *, wanted: bool) -> None:
+    def _call(self, sent: Sent, role: str, text: str, values: Sequence[Any], *, wanted: bool) -> None:
         if not self._prepares:
             send_text(self._pg, rendered(text, role), values)
         else:
@@ -169,7 +198,7 @@ class Lane:
             self._pg.send_query_prepared(name, values, None, Format.BINARY)
         sent.wanted.append(wanted)
 
-    def _prepare(self, sent: _Sent, key: tuple[str, str]) -> bytes:
+    def _prepare(self, sent: Sent, key: tuple[str, str]) -> bytes:
         role, text = key
         self._count += 1
         name = b"f%d" % self._count
@@ -180,6 +209,17 @@ class Lane:
         while len(self._named) > PREPARED:
             self._close.append(self._named.popitem(last=False)[1])
         return name
+
+    def _send_all(self) -> None:
+        self._sending = False
+        if self.broken:
+            return
+        try:
+            if self._pg.flush() and not self._writing:
+                self._writing = True
+                self._loop.add_writer(self._fd, self._writable)
+        except psycopg.Error as error:
+            self._lose(error)
 
     def _writable(self) -> None:
         try:
@@ -199,51 +239,70 @@ class Lane:
         pg = self._pg
         try:
             pg.consume_input()
-            while self._sent is not None and not pg.is_busy():
+            while self.sent and not pg.is_busy():
                 result = pg.get_result()
                 if result is None:  # the end of one statement's results
                     continue
                 if result.status == ExecStatus.PIPELINE_SYNC:
-                    self._finish()
+                    self._finish(self.sent.popleft())
                 else:
                     self._results.append(result)
         except psycopg.Error as error:
             self._lose(error)
 
-    def _finish(self) -> None:
-        sent, results = self._sent, self._results
-        self._end()
-        if sent is None:
-            return
+    def _finish(self, sent: Sent) -> None:
+        results, self._results = self._results, []
+        self.turn_at = time.monotonic()
         failed = next((one for one in results if one.status not in SENT_WELL), None)
         if failed is not None:
             for key in sent.new:  # prepared or not: nobody knows, and to close what is not there is no error
                 name = self._named.pop(key, None)
                 if name is not None:
                     self._close.append(name)
-        if sent.answer.done():
-            return
-        if failed is not None:
-            sent.answer.set_exception(psycopg.errors.error_from_result(failed))
-        else:
-            sent.answer.set_result([one for one, wanted in zip(results, sent.wanted, strict=True) if wanted])
+        if not sent.answer.done():
+            if failed is None:
+                sent.answer.set_result([one for one, wanted in zip(results, sent.wanted, strict=True) if wanted])
+            else:
+                error = psycopg.errors.error_from_result(failed)
+                met = sent.exposed and isinstance(error, psycopg.errors.QueryCanceled)
+                sent.answer.set_exception(Interrupted() if met else error)
+        if sent.over is not None:
+            sent.over.set_result(None)
+        self.ended(self)
 
     def _lose(self, error: psycopg.Error) -> None:
         """The connection is of no use any more."""
-        if not self.broken:
-            self.broken = True
-            self._stop_writing()
-            self._loop.remove_reader(self._fd)
-        sent = self._sent
-        self._end()
-        if sent is not None and not sent.answer.done():
-            sent.answer.set_exception(error)
+        if self.broken:
+            return
+        self.broken = True
+        self._stop_writing()
+        self._loop.remove_reader(self._fd)
+        lost, self.sent, self._results = self.sent, deque(), []
+        for sent in lost:
+            if not sent.answer.done():
+                sent.answer.set_exception(error)
+            if sent.over is not None:
+                sent.over.set_result(None)
+        self.ended(self)
 
-    def _end(self) -> None:
-        self._sent, self._results = None, []
-        if self._over is not None and not self._over.done():
-            self._over.set_result(None)
-        self._over = None
+
+def _nothing(_lane: Lane) -> None:
+    """Nobody shares this lane out."""
+
+
+def _as_text(values: Sequence[Any]) -> tuple[Sequence[Any], Sequence[PyFormat]]:
+    """Values as the transformer is to write them. It writes lists in Python, and checks each of their values anew."""
+    if any(type(value) is list for value in values):
+        values = [_uuids(value) if type(value) is list else value for value in values]
+    return values, _TEXTS[: len(values)] if len(values) < len(_TEXTS) else (PyFormat.TEXT,) * len(values)
+
+
+def _uuids(values: "list[Any]") -> Any:
+    """A list of UUIDs as PostgreSQL writes an array, any other list as it is."""
+    return f"{{{','.join(map(str, values))}}}" if values and all(type(one) is UUID for one in values) else values
+
+
+_TEXTS = (PyFormat.TEXT,) * 20
 
 
 def rendered(text: str, role: str) -> str:

@@ -197,6 +197,111 @@ async def test_one_round_trip_however_many_statements(world: World, engines: Eng
         await lanes.aclose()
 
 
+async def test_requests_of_one_store_travel_one_behind_the_other_and_fail_alone(world: World, engines: Engines) -> None:
+    lanes = single(engines, world)
+    schema = world.stores["a1"].schema
+    await lanes.run(schema, [WHO])
+    snapshot = Statement("select pg_current_snapshot()::text, current_user::text")
+    answers = await asyncio.gather(
+        lanes.run(schema, [snapshot]),
+        lanes.run(schema, [Statement("select 1 / $1::int", (0,)), WHO]),
+        lanes.run(world.stores["a2"].schema, [snapshot, WHO]),
+        lanes.run(world.stores["b1"].schema, [WHO]),
+        lanes.run(schema, [Statement("select $1::int", (n,)) for n in range(3)]),
+        return_exceptions=True,
+    )
+    assert lanes.open == 1
+    one, wrong, other, foreign, three = answers
+    assert not isinstance(one, BaseException) and one[0][0][1] == schema
+    assert isinstance(wrong, psycopg.errors.DivisionByZero)
+    assert not isinstance(other, BaseException) and other[0][0][1] == world.stores["a2"].schema
+    assert isinstance(foreign, psycopg.errors.InsufficientPrivilege)
+    assert three == [[(0,)], [(1,)], [(2,)]]
+    await lanes.aclose()
+
+
+async def test_whoever_was_sent_behind_a_request_that_is_given_up_has_their_answer(
+    world: World, engines: Engines
+) -> None:
+    """Also where the server stops them in the other's place, which only time decides."""
+    lanes = single(engines, world, timeout=30)
+    schema = world.stores["a1"].schema
+    for number in range(20):
+        given_up = asyncio.ensure_future(lanes.run(schema, [Statement("select pg_sleep(30)")]))
+        behind = [
+            asyncio.ensure_future(lanes.run(schema, [Statement("select $1::int, pg_sleep(0.003)::text", (n,))]))
+            for n in range(4)
+        ]
+        await asyncio.sleep(0.005 * (number % 3))
+        given_up.cancel()
+        found = await asyncio.gather(*behind)
+        assert [rows[0][0][0] for rows in found] == [0, 1, 2, 3]
+    assert lanes.open == 1
+    await lanes.aclose()
+    assert lanes.busy == 0
+
+
+async def test_what_the_server_stopped_in_anothers_place_is_asked_again(world: World, engines: Engines) -> None:
+    lanes = single(engines, world)
+    schema = world.stores["a1"].schema
+    await lanes.run(schema, [WHO])
+    asked = asyncio.ensure_future(lanes.run(schema, [Statement("select $1::int, pg_sleep(0.3)::text", (7,))]))
+    await asyncio.sleep(0.05)
+    lane = lanes._lanes[0]
+    lane.sent[0].exposed = True  # as if it had stood behind one that is being stopped
+    sleeping = "select pid from pg_stat_activity where query like 'select $1::int, pg_sleep(0.3)%'"
+    pid = await _elsewhere(world, sleeping)
+    await _elsewhere(world, f"select pg_cancel_backend({pid})")
+    assert (await asked)[0][0][0] == 7
+    await lanes.aclose()
+
+
+async def test_whoever_waits_behind_a_slow_request_is_answered_by_an_idle_connection(
+    world: World, engines: Engines
+) -> None:
+    lanes = Lanes(single(engines, world).parameters, 2, 5)
+    one, two = (world.stores[code].schema for code in ("a1", "a2"))
+    who = [Statement("select pg_backend_pid(), current_user::text")]
+    await asyncio.gather(lanes.run(one, who), lanes.run(two, who))
+    began = asyncio.get_running_loop().time()
+    slow = asyncio.ensure_future(lanes.run(one, [Statement("select pg_sleep(1.5)")]))
+    behind = [asyncio.ensure_future(lanes.run(one, who)) for _ in range(3)]  # at once: nobody knows yet that it is slow
+    found = await asyncio.gather(*behind)
+    assert asyncio.get_running_loop().time() - began < 1
+    assert {rows[0][0][1] for rows in found} == {one} and not slow.done()
+    await slow
+    assert (await lanes.run(one, who))[0][0][1] == one
+    await lanes.aclose()
+
+
+async def test_whoever_waits_behind_a_slow_request_too_long_is_told_so(world: World, engines: Engines) -> None:
+    lanes = single(engines, world, timeout=0.2)
+    schema = world.stores["a1"].schema
+    slow = asyncio.ensure_future(lanes.run(schema, [Statement("select pg_sleep(0.6)")]))
+    behind = asyncio.ensure_future(lanes.run(schema, [WHO]))
+    with pytest.raises(TimeoutError):
+        await behind
+    assert not slow.done()
+    await slow
+    assert (await lanes.run(schema, [WHO]))[0][0][0] == schema
+    await lanes.aclose()
+
+
+async def test_the_loss_of_a_connection_is_told_to_all_whose_requests_were_on_it(
+    world: World, engines: Engines
+) -> None:
+    lanes = single(engines, world)
+    schema = world.stores["a1"].schema
+    ((pid,),) = (await lanes.run(schema, [Statement("select pg_backend_pid()")]))[0]
+    all_ = [asyncio.ensure_future(lanes.run(schema, [Statement("select pg_sleep(5)")])) for _ in range(3)]
+    await asyncio.sleep(0.05)
+    await _elsewhere(world, f"select pg_terminate_backend({pid})")
+    answers = await asyncio.gather(*all_, return_exceptions=True)
+    assert all(isinstance(answer, psycopg.OperationalError) for answer in answers)
+    assert (await lanes.run(schema, [WHO]))[0][0][0] == schema and lanes.open == 1
+    await lanes.aclose()
+
+
 # --- help ------------------------------------------------------------------------------------------------------------
 
 
@@ -204,6 +309,17 @@ def single(engines: Engines, world: World, timeout: float = 5) -> Lanes:
     """One connection of group a's reader."""
     login = group_reader(world.stores["a1"].group_id)
     return Lanes({**world.server.parameters(login), **engines._arguments()}, 1, timeout)
+
+
+async def _elsewhere(world: World, query: str) -> object:
+    """The first value of an administrator's query, or None."""
+
+    def asked() -> object:
+        with psycopg.connect(world.server.administrator or "", autocommit=True) as other:
+            row = other.execute(query.encode()).fetchone()
+            return row and row[0]
+
+    return await asyncio.to_thread(asked)
 
 
 async def _outside(lanes: Lanes) -> list[list[tuple[object, ...]]]:

@@ -9,13 +9,13 @@ one request can be found. Metrics are Prometheus', in a registry of our own.
 import json
 import logging
 import re
-import secrets
 import sys
 import time
 from collections.abc import Iterable, Mapping, MutableMapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from functools import lru_cache
+from random import getrandbits
 from typing import Any, Final, TextIO
 from uuid import UUID
 
@@ -26,7 +26,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
-from opentelemetry.trace import Span, SpanContext, SpanKind, Status, StatusCode
+from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
@@ -350,7 +350,9 @@ class Telemetry:
         provider: trace.TracerProvider | None = None,
     ) -> None:
         self.app = app
-        self._tracer = trace.get_tracer("forecourt.http", tracer_provider=provider)
+        known = trace.get_tracer_provider() if provider is None else provider
+        self._tracer = trace.get_tracer("forecourt.http", tracer_provider=known)
+        self._records = getattr(known, "sampler", None) is not ALWAYS_OFF
         self._quiet = frozenset(quiet)
         self._log = logger("forecourt.access")
 
@@ -364,7 +366,8 @@ class Telemetry:
                 given = value.decode("latin-1")
             elif name in _TRACE_HEADERS:
                 carrier[name.decode()] = value.decode("latin-1")
-        request_id = _request_id(given)
+        trace_id = getrandbits(128) or 1  # as OpenTelemetry makes them: ids, no secrets
+        request_id = _request_id(given) or f"{trace_id:032x}"
         scope.setdefault("state", {})["request_id"] = request_id
         shown = (b"x-request-id", request_id.encode())
         method = _method(scope)
@@ -382,7 +385,10 @@ class Telemetry:
             await send(message)
 
         started = time.perf_counter()
-        span = self._tracer.start_span(method, propagate.extract(carrier) if carrier else None, SpanKind.SERVER)
+        if self._records or carrier:
+            span = self._tracer.start_span(method, propagate.extract(carrier) if carrier else None, SpanKind.SERVER)
+        else:  # only ids for the log, which the tracer would make by asking a sampler that always says no
+            span = NonRecordingSpan(SpanContext(trace_id, getrandbits(64) or 1, is_remote=False))
         token = attach(trace.set_span_in_context(span))
         bound_before = structlog.contextvars.bind_contextvars(request_id=request_id)
         HTTP_RUNNING.inc()
@@ -439,8 +445,8 @@ def _describe(span: Span, method: str, route: str, status: int, failure: str | N
 
 
 def _request_id(given: str) -> str:
-    """The caller's id when it is one (anything else could be a person's number), else a new one."""
-    return given.lower() if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+    """The caller's id when it is one (anything else could be a person's number), else nothing."""
+    return given.lower() if given and _REQUEST_ID.fullmatch(given) else ""
 
 
 def _method(scope: Scope) -> str:

@@ -6,8 +6,8 @@ Made anew for every operation, also for those of one socket or one batch, so not
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime
 from functools import lru_cache, partial
 from typing import Any, Protocol
 from uuid import UUID
@@ -22,7 +22,7 @@ from ..tenancy.reader.compile_sql import Run, Variant
 from ..tenancy.reader.entity import Asker, Entities, Viewer
 from ..tenancy.reader.run import Reader, Session
 from . import ids
-from .stores import StoreInfo, Stores
+from .stores import Seen, StoreInfo, Stores
 from .unit import Unit
 
 #: Parts of stores that one document reads side by side.
@@ -65,9 +65,21 @@ class Context:
     read_compiled: Callable[[Any, Variant, Run], Awaitable[list[list[Row]]]] | None = None
     #: what the mutation that runs now holds open; None in a query
     unit: Unit | None = None
-    _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SIDE_BY_SIDE))
+    _slots: asyncio.Semaphore | None = None
     _loading: "asyncio.Task[Stores] | None" = None
     _stores: Stores | None = None
+
+    @property
+    def slots(self) -> asyncio.Semaphore:
+        """Parts of stores that may be read side by side."""
+        if self._slots is None:
+            self._slots = asyncio.Semaphore(SIDE_BY_SIDE)
+        return self._slots
+
+    @property
+    def known_stores(self) -> Stores | None:
+        """The stores that exist for the actor, where they are known without asking."""
+        return self._stores
 
     def sees(self, stores: Stores) -> None:
         """These are the stores that exist for the actor: `list_stores` is not asked."""
@@ -124,13 +136,17 @@ class Context:
 
     def today(self, store: StoreInfo) -> date:
         """The local day at a store."""
-        return self.clock.now().astimezone(ZoneInfo(store.time_zone)).date()
+        return _local_day(store.time_zone, int(self.clock.now().timestamp() // 60))
 
     def viewer(self, store: StoreInfo) -> Viewer:
         """The actor as the reader of a store sees them."""
+        return self.seen(store).viewer
+
+    def seen(self, store: StoreInfo) -> Seen:
+        """`viewer`, with what a plan depends on."""
         day = self.today(store)
         make = partial(viewer_of, self.actor, store.id, day, _permissions(self.entities))
-        return make() if self._stores is None else self._stores.viewer(store, day, make)
+        return Seen.of(make()) if self._stores is None else self._stores.seen(store, day, make)
 
     def asker(self, store: StoreInfo, viewer: Viewer) -> Asker:
         """What the functions of fields may use at a store."""
@@ -144,7 +160,7 @@ class Context:
             Unavailable: the store cannot answer now.
         """
         viewer = self.viewer(store)
-        async with self._slots:
+        async with self.slots:
             try:
                 async with self.open_store(store) as session:
                     reader = Reader(session, self.entities, viewer, self.asker(store, viewer))
@@ -163,11 +179,17 @@ class Context:
         """
         if self.read_compiled is None:
             raise TypeError("this context reads nothing compiled")
-        async with self._slots:
+        async with self.slots:
             try:
                 return await self.read_compiled(store, variant, run)
             except (TimeoutError, OSError) as error:
                 raise Unavailable("the store cannot answer now") from error
+
+
+@lru_cache(maxsize=1_000)
+def _local_day(zone: str, minute: int) -> date:
+    """The day in a time zone in a minute since 1970: days begin with a minute everywhere."""
+    return datetime.fromtimestamp(minute * 60, ZoneInfo(zone)).date()
 
 
 @lru_cache(maxsize=8)

@@ -8,14 +8,13 @@ import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import orjson
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ..errors import ForecourtError, Throttled
@@ -24,8 +23,8 @@ from .encode import encoded
 from .errors import CATALOGUE, code_of
 from .schema import ApiSchema, run_encoded
 
-JSON_TYPE = "application/json"
-RESPONSE_TYPE = "application/graphql-response+json"
+JSON_TYPE = b"application/json"
+RESPONSE_TYPE = b"application/graphql-response+json"
 _STATUS = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403, "NOT_FOUND": 404, "THROTTLED": 429, "TIMEOUT": 504}
 _STATUS |= {"UNAVAILABLE": 503, "INTERNAL": 500}
 
@@ -38,16 +37,34 @@ class Malformed(Exception):
         self.status, self.headers = status, headers
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """One operation as it came over HTTP."""
 
     query: str
-    variables: dict[str, Any] = field(default_factory=dict)
+    variables: dict[str, Any]
     name: str | None = None
     writes: bool = True
     #: the client asks how it is answered
     explain: bool = False
+
+
+class Answer(NamedTuple):
+    """What is sent back."""
+
+    status: int
+    media: bytes
+    body: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+    async def __call__(self, send: Send) -> None:
+        length = b"%d" % len(self.body)
+        headers = [*self.headers, (b"content-type", self.media), (b"content-length", length)]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+#: The answer depends on what the caller accepts; caches have to know.
+_VARIES = ((b"vary", b"accept"),)
 
 
 class Endpoint:
@@ -72,27 +89,28 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         try:
-            response = await self._answer(request)
+            answer = await self._answer(request, dict(scope["headers"]))
         except Malformed as error:
-            response = _failed(error.status, "BAD_USER_INPUT", str(error), error.headers)
+            answer = _failed(error.status, "BAD_USER_INPUT", str(error), error.headers)
         except ClientDisconnect:
             return
         finally:
             await request.close()
-        await response(scope, receive, send)
+        await answer(send)
 
-    async def _answer(self, request: Request) -> Response:
-        media = _accepted(request.headers.get("accept", ""))
-        operation = await self._operation(request)
+    async def _answer(self, request: Request, headers: Mapping[bytes, bytes]) -> Answer:
+        accept = headers.get(b"accept", b"")
+        media = _accepted(accept) if len(accept) < _LONG_HEADER else _accepted.__wrapped__(accept)
+        operation = await self._operation(request, headers)
         try:
             context = await self.make_context(request)
         except ForecourtError as error:
             code = code_of(error)
-            headers = {"retry-after": str(int(error.retry_after) + 1)} if isinstance(error, Throttled) else {}
+            more = {"retry-after": str(int(error.retry_after) + 1)} if isinstance(error, Throttled) else {}
             if code == "UNAUTHENTICATED":
-                headers["www-authenticate"] = _challenge(request)
-            language = request.headers.get("accept-language", "")
-            return _failed(_STATUS.get(code, 400), code, CATALOGUE[code].in_language(language), headers)
+                more["www-authenticate"] = _challenge(headers.get(b"authorization", b""))
+            language = headers.get(b"accept-language", b"").decode("latin-1")
+            return _failed(_STATUS.get(code, 400), code, CATALOGUE[code].in_language(language), more)
         answer, ran = await run_encoded(
             self.schema,
             context,
@@ -102,29 +120,38 @@ class Endpoint:
             writes=operation.writes,
             explained=self.explain and operation.explain,
         )
-        status = 400 if media == RESPONSE_TYPE and not ran else 200
-        return Response(answer, status, media_type=media, headers={"vary": "accept"})
+        return Answer(400 if media == RESPONSE_TYPE and not ran else 200, media, answer, _VARIES)
 
-    async def _operation(self, request: Request) -> Operation:
+    async def _operation(self, request: Request, headers: Mapping[bytes, bytes]) -> Operation:
         allowed = "GET, POST" if self.get else "POST"
         if request.method == "GET" and self.get:
             return _from_query(request.query_params)
         if request.method != "POST":
             raise Malformed(405, f"Use {allowed}.", allow=allowed)
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
         if kind == JSON_TYPE:
             return _from_body(_json(await self._body(request)))
-        if kind == "multipart/form-data" and self.uploads:
+        if kind == b"multipart/form-data" and self.uploads:
             return await self._from_form(request)
-        raise Malformed(415, f"Send {JSON_TYPE}.")
+        raise Malformed(415, f"Send {JSON_TYPE.decode()}.")
 
     async def _body(self, request: Request) -> bytes:
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > self.most_bytes:
+        """The whole body; most come in one piece.
+
+        Raises:
+            ClientDisconnect: the caller left.
+        """
+        pieces, size, more = [], 0, True
+        while more:
+            message = await request.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            piece, more = message.get("body", b""), message.get("more_body", False)
+            size += len(piece)
+            if size > self.most_bytes:
                 raise Malformed(413, f"At most {self.most_bytes} bytes.")
-        return bytes(body)
+            pieces.append(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def _from_form(self, request: Request) -> Operation:
         """GraphQL multipart: `operations`, `map`, then the files."""
@@ -152,23 +179,28 @@ class Endpoint:
         return operation
 
 
-def _challenge(request: Request) -> str:
+def _challenge(authorization: bytes) -> str:
     """RFC 6750 §3: why a token was refused is not said, and nothing to whom sent none."""
-    scheme = request.headers.get("authorization", "").partition(" ")[0]
-    return 'Bearer realm="forecourt"' + (', error="invalid_token"' if scheme.lower() == "bearer" else "")
+    scheme = authorization.partition(b" ")[0]
+    return 'Bearer realm="forecourt"' + (', error="invalid_token"' if scheme.lower() == b"bearer" else "")
 
 
-def _accepted(header: str) -> str:
+#: Bytes from which on what a header means is not remembered.
+_LONG_HEADER = 500
+
+
+@lru_cache(maxsize=500)
+def _accepted(header: bytes) -> bytes:
     """The media type of the answer.
 
     Raises:
         Malformed: 406, neither type is accepted.
     """
-    wanted = [part.partition(";")[0].strip().lower() for part in header.split(",")]
+    wanted = [part.partition(b";")[0].strip().lower() for part in header.split(b",")]
     if RESPONSE_TYPE in wanted:
         return RESPONSE_TYPE
-    if header.strip() and not {JSON_TYPE, "*/*", "application/*"} & set(wanted):
-        raise Malformed(406, f"Accept {RESPONSE_TYPE} or {JSON_TYPE}.")
+    if header.strip() and not {JSON_TYPE, b"*/*", b"application/*"} & set(wanted):
+        raise Malformed(406, f"Accept {RESPONSE_TYPE.decode()} or {JSON_TYPE.decode()}.")
     return JSON_TYPE
 
 
@@ -183,7 +215,7 @@ def _from_query(params: Mapping[str, str]) -> Operation:
         _json(params[key].encode()) if key in params else None for key in ("variables", "extensions")
     )
     found = _checked(params.get("query"), variables, params.get("operationName") or None, extensions)
-    return replace(found, writes=False)
+    return found._replace(writes=False)
 
 
 def _checked(query: Any, variables: Any, name: Any, extensions: Any) -> Operation:
@@ -240,6 +272,7 @@ def _inside(holder: Any, key: str) -> Any:
         raise Malformed(400, "map names a place that is not there.") from error
 
 
-def _failed(status: int, code: str, message: str, headers: Mapping[str, str]) -> Response:
+def _failed(status: int, code: str, message: str, headers: Mapping[str, str]) -> Answer:
     body = {"errors": [{"message": message, "extensions": {"code": code}}]}
-    return Response(encoded(body), status, media_type=JSON_TYPE, headers=dict(headers))
+    more = tuple((name.encode(), value.encode()) for name, value in headers.items())
+    return Answer(status, JSON_TYPE, encoded(body), more)

@@ -117,15 +117,15 @@ async def _answer(
 ) -> dict[str, Any]:
     if context.read_compiled is not None:
         try:
-            await schema.compiled.ready(context, query)
+            document = await schema.compiled.read(context, query)
         except Throttled as error:
             refused = GraphQLError("throttled", original_error=error)
             return {"errors": [formatted(refused, language=context.language, request_id=context.request_id)]}
-        asked = schema.writes.asked(query, operation) if writes and schema.writes is not None else None
+        asked = schema.writes.asked(document, operation) if writes and schema.writes is not None else None
         if schema.writes is not None and asked is not None:
             found = await schema.writes.answer(context, asked, variables)
         else:
-            found = await schema.compiled.answer(context, query, variables, operation)
+            found = await schema.compiled.answer(context, document, variables, operation)
         if found is not None:
             return _counted(found, "query" if asked is None else "mutation", "compiled")
     found = await _interpreted(schema, context, query, variables, operation, writes=writes)

@@ -3,10 +3,12 @@
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
-from typing import Protocol
+from functools import lru_cache
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from ..auth.actor import Actor
+from ..tenancy.reader.compile_sql import is_plain
 from ..tenancy.reader.entity import Viewer
 
 
@@ -33,6 +35,30 @@ class StoreInfo(Protocol):
     def state(self) -> str: ...
 
 
+class Held:
+    """What somebody may do at a store, permission by permission with its reach: the same object for all who may do the same,
+    so that plans are found by it at once."""
+
+    __slots__ = ("items",)
+
+    def __init__(self, items: tuple[tuple[str, int], ...]) -> None:
+        self.items = items
+
+
+_held = lru_cache(maxsize=10_000)(Held)
+
+
+class Seen(NamedTuple):
+    """An actor as the reader of a store sees them on a day. `held` is None where more than that decides about rows."""
+
+    viewer: Viewer
+    held: Held | None
+
+    @classmethod
+    def of(cls, viewer: Viewer) -> "Seen":
+        return cls(viewer, _held(tuple(sorted(viewer.reach.items()))) if is_plain(viewer) else None)
+
+
 class Stores:
     """Stores by code, and by what names them. Never more than the actor sees."""
 
@@ -42,7 +68,7 @@ class Stores:
         self.ordered: Sequence[StoreInfo] = sorted(mine, key=lambda store: store.code)
         self.by_id = {store.id: store for store in self.ordered}
         self.by_code = {store.code: store for store in self.ordered}
-        self._viewers: dict[tuple[UUID, date], Viewer] = {}
+        self._seen: dict[tuple[str, date], Seen] = {}
 
     def __iter__(self) -> Iterator[StoreInfo]:
         return iter(self.ordered)
@@ -50,14 +76,14 @@ class Stores:
     def __len__(self) -> int:
         return len(self.ordered)
 
-    def viewer(self, store: StoreInfo, day: date, make: Callable[[], Viewer]) -> Viewer:
-        """The actor as the reader of a store on a day; made once."""
-        key = store.id, day
-        found = self._viewers.get(key)
+    def seen(self, store: StoreInfo, day: date, make: Callable[[], Viewer]) -> Seen:
+        """The actor at a store on a day; made once."""
+        key = store.code, day
+        found = self._seen.get(key)
         if found is None:
-            if len(self._viewers) > 2 * len(self.ordered):  # days go by
-                self._viewers.clear()
-            found = self._viewers[key] = make()
+            if len(self._seen) > 2 * len(self.ordered):  # days go by
+                self._seen.clear()
+            found = self._seen[key] = Seen.of(make())
         return found
 
 
@@ -81,4 +107,4 @@ class Callers:
         return made
 
 
-__all__ = ["Callers", "StoreInfo", "Stores"]
+__all__ = ["Callers", "Held", "Seen", "StoreInfo", "Stores"]

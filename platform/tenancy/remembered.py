@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar, cast
 from uuid import UUID
@@ -17,6 +18,8 @@ from .session import READABLE, ResolvedGroup, ResolvedStore, control_session, gr
 
 #: Seconds after which a row is read again.
 TTL: Final = 5.0
+#: Seconds before that from which on it is read beside the requests that still use it.
+AHEAD: Final = 1.0
 _MOST_GROUPS: Final = 2_000
 
 T = TypeVar("T")
@@ -29,6 +32,9 @@ class Remembered:
     engines: Engines
     now: Callable[[], float] = time.monotonic
     _kept: "OrderedDict[Hashable, tuple[asyncio.Future[Any], float]]" = field(default_factory=OrderedDict)
+    #: what `at_once` gives, until when, and from when on it is loaded again beside the requests that use it
+    _ready: "dict[UUID, tuple[ResolvedGroup, list[ResolvedStore], float, float]]" = field(default_factory=dict)
+    _ahead: "set[asyncio.Task[None]]" = field(default_factory=set)
 
     async def group(self, group_id: UUID) -> ResolvedGroup:
         """The group.
@@ -49,16 +55,46 @@ class Remembered:
 
     def at_once(self, group_id: UUID) -> tuple[ResolvedGroup, list[ResolvedStore]] | None:
         """The group and its stores where both are remembered, without waiting for anything."""
+        now = self.now()
+        ready = self._ready.get(group_id)
+        if ready is not None and now < ready[2]:
+            if now >= ready[3]:
+                self._load_ahead(*ready[:3])
+            return ready[:2]
         group, stores = (self._kept.get(key) for key in (("group", group_id), ("stores", group_id)))
         if group is None or stores is None or not (_is_there(group[0]) and _is_there(stores[0])):
             return None
-        if self.now() - min(group[1], stores[1]) >= TTL:
+        until = min(group[1], stores[1]) + TTL
+        if now >= until:
             return None
-        return group[0].result(), stores[0].result()
+        if len(self._ready) >= _MOST_GROUPS:
+            self._ready.clear()
+        self._ready[group_id] = group[0].result(), stores[0].result(), until, until - AHEAD
+        return self._ready[group_id][:2]
 
-    def forget(self) -> None:
-        """Read everything again."""
-        self._kept.clear()
+    def _load_ahead(self, group: ResolvedGroup, stores: list[ResolvedStore], until: float) -> None:
+        """Load both again while they may still be used, so that no request has to wait for it."""
+        began = self.now()
+
+        async def loaded() -> None:
+            # A failure is found by the first request that has to ask.
+            with suppress(Exception):
+                for key, load, known in (
+                    (("group", group.id), lambda: self._group(group.id), group),
+                    (("stores", group.id), lambda: self._stores(group), stores),
+                ):
+                    found = await load()
+                    if group.id not in self._ready:  # forgotten meanwhile
+                        return
+                    future = asyncio.get_running_loop().create_future()
+                    future.set_result(known if known == found else found)
+                    self._kept[key] = future, began
+                self._ready.pop(group.id, None)
+
+        self._ready[group.id] = group, stores, until, until
+        task = asyncio.ensure_future(loaded())
+        self._ahead.add(task)
+        task.add_done_callback(self._ahead.discard)
 
     async def _once(self, key: Hashable, load: Callable[[], Awaitable[T]]) -> T:
         """What is remembered, or is being loaded for somebody else just now, or is loaded now."""

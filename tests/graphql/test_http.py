@@ -8,10 +8,12 @@ import pytest
 from starlette.requests import Request
 
 from forecourt.errors import Throttled, Unauthenticated
+from forecourt.graphql import http
 from forecourt.graphql.context import Context
-from forecourt.graphql.http import RESPONSE_TYPE, Endpoint
+from forecourt.graphql.http import Endpoint
 from tests.graphql.conftest import Api
 
+RESPONSE_TYPE = http.RESPONSE_TYPE.decode()
 ASK = {"query": "{ viewer { name } }"}
 
 

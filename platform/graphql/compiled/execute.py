@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 from uuid import UUID
 
@@ -18,18 +18,19 @@ from graphql.execution.executor import CollectedErrors
 from graphql.pyutils import Path
 
 from ...errors import Forbidden, ForecourtError, NotFound
-from ...tenancy.reader.compile_sql import NotCompilable, Program, Run, Variant, is_plain
+from ...tenancy.reader.compile_sql import NotCompilable, Program, Run, Variant
 from ...tenancy.reader.entity import Entities, Viewer
 from ...tenancy.reader.shape import Slot
 from .. import ids
 from ..context import Context, StoreInfo
 from ..errors import formatted
+from ..stores import Held
 from ..types import StorePart
 from .cache import Bounded
 from .complete import Completion, complete_rows, complete_store
 from .control import Control, together
 from .document import Document, NoDocument, read_document
-from .fields import Fault, Loading, completed, loadings
+from .fields import Fault, Loading, completed, loadings, made_of, makes_any
 from .plan import (
     HandOver,
     OperationPlan,
@@ -72,6 +73,8 @@ class Made:
     source: str
     complete: Completion
     loads: Sequence[Loading]
+    #: fields are made in Python, which need to know who asks
+    asks: bool
 
 
 @dataclass(eq=False)
@@ -101,15 +104,14 @@ class Engine:
     turns: Turns = field(default_factory=Turns)
 
     async def answer(
-        self, context: Context, query: str, variables: Mapping[str, Any], operation: str | None
+        self, context: Context, document: Document | NoDocument, variables: Mapping[str, Any], operation: str | None
     ) -> dict[str, Any] | None:
         """The answer in GraphQL's response format; None when graphql-core is to give it."""
-        document = self.document(query)
         if isinstance(document, NoDocument) and document.says_all(operation):
             says = {"language": context.language, "request_id": context.request_id}
             return {"errors": [formatted(error, **says) for error in document.errors]}
         try:
-            plan, known = self.plan(query, variables, operation)
+            plan, known = self.plan(document, variables, operation)
             found = await self.request(context, plan, known, variables).answer()
         except HandOver as reason:
             self.count(str(reason))
@@ -121,19 +123,22 @@ class Engine:
         self.compiled += 1
         return found
 
-    async def ready(self, context: Context, query: str) -> None:
-        """The document is read: a new one when it is the caller's turn, a long one beside the event loop.
+    async def read(self, context: Context, query: str) -> Document | NoDocument:
+        """The document, from the cache or read now: a new one when it is the caller's turn, a long one beside the event loop.
 
         Raises:
             Throttled: too many new documents wait.
         """
-        if query in self.documents:
-            return
+        found = self.documents.get(query)
+        if found is not None:
+            return found
         async with self.turns.turn(context.actor.key):
-            if query not in self.documents:
+            found = self.documents.get(query)
+            if found is None:
                 reading = partial(read_document, self.schema, query, made_fields(self.entities))
                 found = await asyncio.to_thread(reading) if len(query) > LONG_DOCUMENT else reading()
                 self.documents.put(query, found, len(query))
+        return found
 
     def request(
         self, context: Context, plan: OperationPlan, known: Mapping[str, Any], given: Mapping[str, Any]
@@ -146,13 +151,14 @@ class Engine:
         if reason in self.handed_over or len(self.handed_over) < 200:  # reasons are few; the bound is for safety
             self.handed_over[reason] = self.handed_over.get(reason, 0) + 1
 
-    def plan(self, query: str, variables: Mapping[str, Any], name: str | None) -> tuple[OperationPlan, dict[str, Any]]:
+    def plan(
+        self, document: Document | NoDocument, variables: Mapping[str, Any], name: str | None
+    ) -> tuple[OperationPlan, dict[str, Any]]:
         """The plan of a request, and its variables as graphql-core reads them.
 
         Raises:
             HandOver: the request is not compiled, or not valid.
         """
-        document = self.document(query)
         if isinstance(document, NoDocument):
             raise HandOver("not a valid document")
         operation = document.operation(name)
@@ -173,7 +179,7 @@ class Engine:
         return plan, given.known
 
     def document(self, query: str) -> Document | NoDocument:
-        """The document, from the cache or read now; a text where it is not valid."""
+        """The document, from the cache or read now."""
         found = self.documents.get(query)
         if found is None:
             found = read_document(self.schema, query, made_fields(self.entities))
@@ -213,7 +219,8 @@ class Engine:
             )
             if len(part.made) >= 4:
                 part.made.pop(next(iter(part.made)))
-            found = part.made[variant] = Made(variant, source, complete, tuple(loadings(variant.reads.values())))
+            reads = variant.reads.values()
+            found = part.made[variant] = Made(variant, source, complete, tuple(loadings(reads)), makes_any(reads))
             weight = part.plan.program.weight() + sum(len(item.source) for item in part.made.values())
             self.parts.put(key, part, weight + self._kept_alive(key))
         return found
@@ -238,12 +245,16 @@ class Request:
     given: Mapping[str, Any]
     #: in the order in which they happen; once null has reached the top, no more are taken
     errors: CollectedErrors = field(default_factory=CollectedErrors)
-    resolvers: Resolvers = field(init=False)
-    control: Control = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.resolvers = Resolvers(self.engine.schema, self.plan.operation, self.given, self.context)
-        self.control = Control(self.context, self.plan, self._value, self._part)
+    @cached_property
+    def resolvers(self) -> Resolvers:
+        """For fields that the engine does not make."""
+        return Resolvers(self.engine.schema, self.plan.operation, self.given, self.context)
+
+    @cached_property
+    def control(self) -> Control:
+        """For what comes from control rows."""
+        return Control(self.context, self.plan, self._value, self._part)
 
     async def answer(self) -> dict[str, Any]:
         """The answer.
@@ -252,15 +263,20 @@ class Request:
             HandOver: graphql-core is to give it.
         """
         plan = self.plan
-        if plan.reads_stores and any(root.own for root in plan.roots):
+        if plan.mixed:
             self._require_themself()
-        found = await together([self._root(root) for root in plan.roots])
+        if len(plan.roots) == 1:
+            found = [await self._root(plan.roots[0])]
+        else:
+            found = await together([self._root(root) for root in plan.roots])
         data = {root.key: value for root, value in zip(plan.roots, found, strict=True)}
-        answer: dict[str, Any] = {"data": None if self.errors.has_nulled_position(None) else data}
-        if self.errors.errors:
-            says = {"language": self.context.language, "request_id": self.context.request_id}
-            answer["errors"] = [formatted(error, **says) for error in self.errors.errors]
-        return answer
+        if not self.errors.errors:
+            return {"data": data}
+        says = {"language": self.context.language, "request_id": self.context.request_id}
+        return {
+            "data": None if self.errors.has_nulled_position(None) else data,
+            "errors": [formatted(error, **says) for error in self.errors.errors],
+        }
 
     def _require_themself(self) -> None:
         """Resolvers do not start beside parts of stores that are handed over anyway.
@@ -296,8 +312,7 @@ class Request:
             case "store":
                 return await self._store(root, path)
             case "node":
-                [found] = await self._nodes(root, [self._value(root.arguments["id"])], lambda _: path)
-                return found
+                return await self._node(root, self._value(root.arguments["id"]), path)
             case _:
                 texts = self._value(root.arguments["ids"])
                 if len(texts) > 100:
@@ -311,7 +326,7 @@ class Request:
         id_, code = given.get("id"), given.get("code")
         if (id_ is None) == (code is None):
             raise HandOver("an id or a code is needed")
-        stores = await self.control.visible()
+        stores = self.context.known_stores or await self.control.visible()
         if id_ is None:
             found = stores.by_code.get(str(code))
         else:
@@ -325,8 +340,8 @@ class Request:
 
     async def _part(self, store: StoreInfo, nodes: Sequence[FieldNode], path: Path) -> Any:
         """What these nodes select of a store; null with an error when the store cannot answer."""
-        reach, viewer = self._seen_by(store)
-        key = (self.plan, tuple(map(id, nodes)), reach, ids.STORE)
+        held, viewer = self._seen_by(store)
+        key = (self.plan, id(nodes), held, ids.STORE)
         engine, selection = self.engine, self.plan.selection
         part = engine.part(key, lambda: plan_store(selection, engine.entities, viewer, nodes))
         plan = part.plan
@@ -349,7 +364,7 @@ class Request:
         if not plan.own:
             for name, group, refusal in plan.refusals:
                 self._fail(refusal, group, path.add_key(name, ids.STORE))
-        answer, faults = await completed(made.complete, made.loads, rows, store, self.context.asker(store, viewer))
+        answer, faults = await self._completed(made, rows, store, viewer)
         for fault, about, at in faults:
             self._fail(fault, about, _below(path, at))
         return answer | own
@@ -362,9 +377,29 @@ class Request:
         refused: dict[str, ForecourtError] = {at: Forbidden(error.message) for at, error in plan.refused.items()}
         return self.resolvers.fields(StorePart(store, refused=refused), ids.STORE, path, plan.own, errors, path)
 
+    async def _node(self, root: Root, text: str, path: Path) -> Any:
+        """The row or store of an id, or null."""
+        stores = self.context.known_stores or await self.control.visible()
+        named = ids.parse(text)
+        store = None if named is None else stores.by_id.get(named.store)
+        if named is None or store is None:
+            return None
+        if named.type == ids.STORE:
+            return await self._part(store, root.nodes, path) if named.row == named.store else None
+        if named.type not in self.engine.entities:
+            return None
+        read = await self._rows(store, root.nodes, {named.type: [named.row]})
+        if isinstance(read, ForecourtError):
+            self._fail(read, root.nodes, path)
+            return None
+        rows, faults = read
+        for fault, about, at in faults:
+            self._fail(fault, about, _below(path, at[2:]))
+        return rows[named.type].get(str(named.row))
+
     async def _nodes(self, root: Root, texts: Sequence[str], path: Callable[[int], Path]) -> list[Any]:
         """For every id the row, the store, or null. The rows of one store are read together."""
-        stores = (await self.control.visible()).by_id
+        stores = (self.context.known_stores or await self.control.visible()).by_id
         wanted = [ids.parse(text) for text in texts]
         rows: dict[UUID, dict[str, list[UUID]]] = {}
         for found in wanted:
@@ -400,27 +435,35 @@ class Request:
         self, store: StoreInfo, nodes: Sequence[FieldNode], by_type: Mapping[str, list[UUID]]
     ) -> "tuple[dict[str, dict[str, Any]], list[Fault]] | ForecourtError":
         """Rows by type and id, and which of their fields failed; or why the store cannot answer: an error for each of its ids."""
-        reach, viewer = self._seen_by(store)
+        held, viewer = self._seen_by(store)
         counts = {name: len(rows) for name, rows in by_type.items()}
-        key = (self.plan, tuple(map(id, nodes)), reach, tuple(counts.items()))
+        key = (self.plan, id(nodes), held, tuple(counts.items()))
         engine, selection = self.engine, self.plan.selection
         part = engine.part(key, lambda: plan_rows(selection, engine.entities, viewer, nodes, counts))
         try:
             made, rows = await self._read(store, key, part, self._run(part.plan.program, viewer, store, by_type))
         except ForecourtError as error:
             return error
-        return await completed(made.complete, made.loads, rows, store, self.context.asker(store, viewer))
+        return await self._completed(made, rows, store, viewer)
 
-    def _seen_by(self, store: StoreInfo) -> tuple[Any, Viewer]:
+    async def _completed(
+        self, made: Made, rows: list[list[tuple[Any, ...]]], store: StoreInfo, viewer: Viewer
+    ) -> tuple[Any, list[Fault]]:
+        """See `fields.completed`; who asks is worked out only for fields that want to know."""
+        if made.asks:
+            return await completed(made.complete, made.loads, rows, store, self.context.asker(store, viewer))
+        return made_of(made.complete, rows, store, None), []
+
+    def _seen_by(self, store: StoreInfo) -> tuple[Held, Viewer]:
         """The viewer at a store, and what of it a plan depends on.
 
         Raises:
             HandOver: more decides about rows than their reach.
         """
-        viewer = self.context.viewer(store)
-        if not is_plain(viewer):
+        viewer, held = self.context.seen(store)
+        if held is None:
             raise HandOver(_NOT_PLAIN)
-        return tuple(sorted(viewer.reach.items())), viewer
+        return held, viewer
 
     # -- one round trip
 

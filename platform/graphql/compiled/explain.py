@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from graphql import FieldNode
@@ -101,7 +102,9 @@ class _Watched(Engine):
         """Answer a request, and keep its times."""
         self.times = dict.fromkeys(STEPS, 0.0)
         began = time.perf_counter()
-        self.explanation.answer = await self.answer(context, query, variables, name)
+        with self.step(_PARSE):
+            document = self.document(query)
+        self.explanation.answer = await self.answer(context, document, variables, name)
         whole = (time.perf_counter() - began) * 1000
         side_by_side = min(self.times[_TRIPS], self.times[_OWN])
         self.times[_REST] = max(0.0, whole - sum(self.times.values()) + side_by_side)
@@ -129,21 +132,16 @@ class _Watched(Engine):
         """Note a step that several do side by side: the longest counts."""
         self.times[name] = max(self.times[name], (time.perf_counter() - began) * 1000 - but)
 
-    def document(self, query: str) -> Document | NoDocument:
-        with self.step(_PARSE):
-            return super().document(query)
-
-    def plan(self, query: str, variables: Mapping[str, Any], name: str | None) -> tuple[OperationPlan, dict[str, Any]]:
-        before = self.times[_PARSE]
+    def plan(
+        self, document: Document | NoDocument, variables: Mapping[str, Any], name: str | None
+    ) -> tuple[OperationPlan, dict[str, Any]]:
         with self.step(_PLAN):
-            found = super().plan(query, variables, name)
-        self.times[_PLAN] -= self.times[_PARSE] - before
-        return found
+            return super().plan(document, variables, name)
 
     def part(self, key: Any, make: Callable[[], StorePlan | RowsPlan]) -> Part:
         with self.step(_PLAN):
             found = super().part(key, make)
-        self.reach[found] = key[2]
+        self.reach[found] = key[2].items
         return found
 
     def made(self, key: Any, part: Part, variant: Variant, selection: Any) -> Made:
@@ -159,10 +157,10 @@ class _WatchedRequest(Request):
 
     engine: _Watched
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    @cached_property
+    def resolvers(self) -> Resolvers:
         operation, given = self.plan.operation, self.given
-        self.resolvers = _WatchedResolvers(self.engine.schema, operation, given, self.context, engine=self.engine)
+        return _WatchedResolvers(self.engine.schema, operation, given, self.context, engine=self.engine)
 
     def _run(
         self, program: Program, viewer: Viewer, store: StoreInfo, rows: Mapping[str, list[Any]]

@@ -152,6 +152,23 @@ def loadings(reads: Iterable[Read]) -> Iterator[Loading]:
         yield from loadings(read.children.values())
 
 
+def makes_any(reads: Iterable[Read]) -> bool:
+    """Is any field of any level made in Python?"""
+    return any(read.made or makes_any(read.children.values()) for read in reads)
+
+
+def made_of(complete: Callable[..., Any], rows: Rows, store: Any, made: Made | None) -> Any:
+    """What a completion makes of a store's rows; `made` is for fields made in Python.
+
+    Raises:
+        HandOver: a value that its field cannot show; graphql-core says so at its path.
+    """
+    try:
+        return complete(rows, store.id, store, made)
+    except KeyError as error:
+        raise HandOver("a word outside its vocabulary") from error
+
+
 async def completed(
     complete: Callable[..., Any], wanted: Sequence[Loading], rows: Rows, store: Any, asker: Asker
 ) -> tuple[Any, list[Fault]]:
@@ -164,10 +181,7 @@ async def completed(
     if wanted:
         found = await asyncio.gather(*(one.values(rows, asker) for one in wanted))
         made.loaded = {one.key: values for one, values in zip(wanted, found, strict=True)}
-    try:
-        answer = complete(rows, store.id, store, made)
-    except KeyError as error:
-        raise HandOver("a word outside its vocabulary") from error
+    answer = made_of(complete, rows, store, made)
     faults: list[Fault] = []
     if made.failed:
         _settle(answer, (), faults)

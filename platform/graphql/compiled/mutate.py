@@ -38,7 +38,7 @@ from ...tenancy.session import ResolvedStore, read_in
 from ..context import Context
 from ..errors import formatted
 from ..mutation import Done, Mutation, Mutations, Payload, interpreted
-from .document import NoDocument, Operation
+from .document import Document, NoDocument, Operation
 from .execute import KEY_WEIGHT, Engine, Part
 from .fields import completed
 from .given import Converters
@@ -100,9 +100,8 @@ class Writes:
         }
         self._inputs = {name: converters.of(type_) for name, type_ in types.items()}
 
-    def asked(self, query: str, name: str | None) -> Operation | None:
+    def asked(self, document: Document | NoDocument, name: str | None) -> Operation | None:
         """The mutation that is meant; None when a query is, or when the document is for graphql-core to refuse."""
-        document = self.engine.document(query)
         operation = None if isinstance(document, NoDocument) else document.operation(name)
         return operation if operation is not None and operation.node.operation is OperationType.MUTATION else None
 

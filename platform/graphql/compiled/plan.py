@@ -6,7 +6,7 @@ permissions, since these decide about refusals, masks and row rules.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -137,8 +137,12 @@ class OperationPlan:
         made = made_fields(self.selection.entities)[type_name]
         return {key: group for key, group in self.groups(nodes, type_name).items() if group[0].name.value not in made}
 
-    @property
-    def reads_stores(self) -> bool:
+    @cached_property
+    def mixed(self) -> bool:
+        """Do fields with resolvers of their own stand beside parts of stores?"""
+        return any(root.own for root in self.roots) and self._reads_stores()
+
+    def _reads_stores(self) -> bool:
         """Does it read rows, or list the group's stores?"""
         return any(
             root.name in ("node", "nodes", "store")

@@ -171,19 +171,21 @@ class Context:
             # wait for requests that do the same.
             await reader.settle()
 
-    async def ask(self, store: StoreInfo, variant: Variant, run: Run) -> list[list[Row]]:
-        """The rows of compiled statements of a store; waits while too many parts run.
+    async def ask(self, store: StoreInfo, variant: Variant, run: Run, *, alone: bool = False) -> list[list[Row]]:
+        """The rows of compiled statements of a store; waits while too many parts run, unless this is the only one.
 
         Raises:
             Unavailable: the store cannot answer now.
         """
         if self.read_compiled is None:
             raise TypeError("this context reads nothing compiled")
-        async with self.slots:
-            try:
+        try:
+            if alone:
                 return await self.read_compiled(store, variant, run)
-            except (TimeoutError, OSError) as error:
-                raise Unavailable("the store cannot answer now") from error
+            async with self.slots:
+                return await self.read_compiled(store, variant, run)
+        except (TimeoutError, OSError) as error:
+            raise Unavailable("the store cannot answer now") from error
 
 
 @lru_cache(maxsize=1_000)

@@ -9,16 +9,15 @@ store decide about the row. Malformed, foreign and unknown ids end in the same a
 
 import base64
 import binascii
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 from uuid import UUID
 
 STORE = "Store"
 _LONGEST = 200
 
 
-@dataclass(frozen=True, slots=True)
-class GlobalId:
+class GlobalId(NamedTuple):
     """A row of a store, by the name of its type. The id of a store itself has the type `Store` and the store twice.
 
     What belongs to the group itself (accounts, schemes) has the group's id where others have the store's.
@@ -53,7 +52,7 @@ def parse(text: str) -> GlobalId | None:
         row = UUID(tail)
     except ValueError:
         return None
-    return GlobalId(*begin, row) if begin is not None and str(row) == tail else None
+    return GlobalId(begin[0], begin[1], row) if begin is not None and str(row) == tail else None
 
 
 @lru_cache(maxsize=20_000)

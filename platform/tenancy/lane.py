@@ -2,7 +2,7 @@
 
 psycopg's own pipeline flushes every statement and waits through several layers; here a request is put together in libpq's
 buffer, and one callback of the event loop reads the answers. Several requests may be on their way, one behind the other: each
-ends with a Sync of its own, so each is a transaction of its own, and those of one turn of the event loop travel together.
+ends with a Sync of its own, so each is a transaction of its own.
 Values go out as text, whose type PostgreSQL takes from the statement; rows come back in PostgreSQL's binary format, so that
 moments and numbers are made by psycopg's C code.
 """
@@ -86,7 +86,7 @@ class Lane:
     """A connection, and the requests on their way over it. `ended` is called whenever one of them has ended."""
 
     __slots__ = (
-        "_close", "_connection", "_count", "_fd", "_loop", "_named", "_pg", "_prepares", "_results", "_sending", "_transformer",
+        "_close", "_connection", "_count", "_fd", "_loop", "_named", "_pg", "_prepares", "_results", "_transformer",
         "_writing", "broken", "ended", "homes", "sent", "since", "stopping", "turn_at",
     )  # fmt: skip
 
@@ -105,8 +105,8 @@ class Lane:
         self.sent: deque[Sent] = deque()
         self._results: Results = []
         self._transformer = Transformer(_CONTEXT)
-        #: requests of this turn of the event loop are to leave at its end; the socket was full
-        self._sending = self._writing = False
+        #: the socket was full
+        self._writing = False
         self.since = time.monotonic()
         #: since when the server answers the first of `sent`
         self.turn_at = self.since
@@ -151,16 +151,16 @@ class Lane:
             self._call(sent, "", _TAKE_ROLE, (role.encode(),), wanted=False)
             for text, values in calls:
                 self._call(sent, role, text, values, wanted=True)
-            self._pg.pipeline_sync()
+            self._pg.pipeline_sync()  # it sends what the socket takes
+            if self._pg.flush() and not self._writing:
+                self._writing = True
+                self._loop.add_writer(self._fd, self._writable)
         except psycopg.Error as error:
             self._lose(error)
             raise
         if not self.sent:
             self.turn_at = sent.at
         self.sent.append(sent)
-        if not self._sending:
-            self._sending = True
-            self._loop.call_soon(self._send_all)
         return sent.answer
 
     async def stop(self) -> None:
@@ -209,17 +209,6 @@ class Lane:
         while len(self._named) > PREPARED:
             self._close.append(self._named.popitem(last=False)[1])
         return name
-
-    def _send_all(self) -> None:
-        self._sending = False
-        if self.broken:
-            return
-        try:
-            if self._pg.flush() and not self._writing:
-                self._writing = True
-                self._loop.add_writer(self._fd, self._writable)
-        except psycopg.Error as error:
-            self._lose(error)
 
     def _writable(self) -> None:
         try:
@@ -291,17 +280,15 @@ def _nothing(_lane: Lane) -> None:
 
 
 def _as_text(values: Sequence[Any]) -> tuple[Sequence[Any], Sequence[PyFormat]]:
-    """Values as the transformer is to write them. It writes lists in Python, and checks each of their values anew."""
-    if any(type(value) is list for value in values):
-        values = [_uuids(value) if type(value) is list else value for value in values]
+    """Values as the transformer is to write them. A list of UUIDs is written here, as PostgreSQL writes an array: the
+    transformer writes lists in Python, and looks for the type of each of their values anew."""
+    for place, value in enumerate(values):
+        if type(value) is list and set(map(type, value)) == _ONLY_UUIDS:
+            values = [*values[:place], f"{{{','.join(map(str, value))}}}", *values[place + 1 :]]
     return values, _TEXTS[: len(values)] if len(values) < len(_TEXTS) else (PyFormat.TEXT,) * len(values)
 
 
-def _uuids(values: "list[Any]") -> Any:
-    """A list of UUIDs as PostgreSQL writes an array, any other list as it is."""
-    return f"{{{','.join(map(str, values))}}}" if values and all(type(one) is UUID for one in values) else values
-
-
+_ONLY_UUIDS = {UUID}
 _TEXTS = (PyFormat.TEXT,) * 20
 
 

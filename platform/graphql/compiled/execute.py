@@ -62,6 +62,9 @@ KEY_WEIGHT = 2_000
 #: Letters from which on a document is read in a thread: the event loop has its turn every few milliseconds meanwhile.
 LONG_DOCUMENT = 4_000
 
+#: Letters of a row's UUID, with which its global id ends.
+_ROW = 36
+
 _NOT_PLAIN = "somebody who stands in for another, or looks as a role"
 
 
@@ -395,7 +398,7 @@ class Request:
         rows, faults = read
         for fault, about, at in faults:
             self._fail(fault, about, _below(path, at[2:]))
-        return rows[named.type].get(str(named.row))
+        return rows[named.type].get(text[-_ROW:])  # in the one spelling that is read
 
     async def _nodes(self, root: Root, texts: Sequence[str], path: Callable[[int], Path]) -> list[Any]:
         """For every id the row, the store, or null. The rows of one store are read together."""
@@ -490,7 +493,7 @@ class Request:
         if not variant.templates:
             return made, []
         try:
-            return made, await self.context.ask(store, variant, given)
+            return made, await self.context.ask(store, variant, given, alone=self.plan.one_part)
         except (ForecourtError, HandOver):
             raise
         except Exception as error:

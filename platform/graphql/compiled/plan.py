@@ -142,6 +142,11 @@ class OperationPlan:
         """Do fields with resolvers of their own stand beside parts of stores?"""
         return any(root.own for root in self.roots) and self._reads_stores()
 
+    @cached_property
+    def one_part(self) -> bool:
+        """Does it read one part of one store and nothing else?"""
+        return len(self.roots) == 1 and self.roots[0].name in ("node", "store")
+
     def _reads_stores(self) -> bool:
         """Does it read rows, or list the group's stores?"""
         return any(

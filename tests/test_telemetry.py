@@ -1,5 +1,6 @@
 """Logs let no person and no secret out; requests are traced, counted and logged by the template of their route."""
 
+import asyncio
 import io
 import json
 import logging
@@ -227,7 +228,9 @@ class Harness:
     async def get(self, path: str, **headers: str) -> httpx2.Response:
         transport = httpx2.ASGITransport(self.app, raise_app_exceptions=False)
         async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
-            return await client.get(path, headers=headers)
+            answer = await client.get(path, headers=headers)
+        await asyncio.sleep(0)  # lines are written at the end of the loop's turn
+        return answer
 
 
 def metrics() -> str:

@@ -76,6 +76,7 @@ def build_app(server: Server, settings: Settings) -> Starlette:
             finally:
                 await stopped(hearing)
                 await app.state.known.bearers.aclose()
+                await app.state.known.groups.settled()
 
     surveys = SurveyPages(PlatformDesk(lambda: app.state.platform))
     sso = PlatformSso(lambda: app.state.platform, sign_in_from)

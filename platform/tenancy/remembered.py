@@ -84,8 +84,6 @@ class Remembered:
                     (("stores", group.id), lambda: self._stores(group), stores),
                 ):
                     found = await load()
-                    if group.id not in self._ready:  # forgotten meanwhile
-                        return
                     future = asyncio.get_running_loop().create_future()
                     future.set_result(known if known == found else found)
                     self._kept[key] = future, began
@@ -95,6 +93,11 @@ class Remembered:
         task = asyncio.ensure_future(loaded())
         self._ahead.add(task)
         task.add_done_callback(self._ahead.discard)
+
+    async def settled(self) -> None:
+        """Wait until nothing is being loaded beside requests."""
+        if self._ahead:
+            await asyncio.wait(self._ahead)
 
     async def _once(self, key: Hashable, load: Callable[[], Awaitable[T]]) -> T:
         """What is remembered, or is being loaded for somebody else just now, or is loaded now."""

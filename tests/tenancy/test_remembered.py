@@ -9,7 +9,7 @@ import pytest
 from forecourt.errors import NotFound, Unavailable
 from forecourt.tenancy.engines import Engines
 from forecourt.tenancy.ids import new_id
-from forecourt.tenancy.remembered import TTL, Remembered
+from forecourt.tenancy.remembered import AHEAD, TTL, Remembered
 from tests.conftest import World
 
 pytestmark = pytest.mark.anyio
@@ -82,3 +82,43 @@ async def test_whoever_leaves_does_not_take_the_answer_away(world: World, rememb
     await asyncio.sleep(0)
     first.cancel()
     assert await second
+
+
+async def test_what_is_about_to_be_too_old_is_loaded_beside_the_requests_that_use_it(
+    world: World, remembered: Remembered, watch: Watch
+) -> None:
+    group = world.groups["a"]
+    assert remembered.at_once(group.id) is None  # nothing is known yet
+    stores = await remembered.stores(await remembered.group(group.id))
+    assert remembered.at_once(group.id) == (group, stores) and len(watch.asked) == 1
+    watch.time += TTL - AHEAD
+    for _ in range(5):
+        assert remembered.at_once(group.id) == (group, stores)
+    await remembered.settled()
+    assert len(watch.asked) == 2
+    watch.time += TTL - 0.1  # counted from when it was asked for
+    found = remembered.at_once(group.id)
+    assert found is not None and found[1] is stores
+    assert remembered.at_once(group.id) == found
+    await remembered.settled()
+    assert len(watch.asked) == 3
+
+
+async def test_what_cannot_be_loaded_again_is_used_no_longer_than_it_may_be(
+    world: World, remembered: Remembered, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = world.groups["a"]
+    await remembered.stores(await remembered.group(group.id))
+    assert remembered.at_once(group.id) is not None
+
+    async def down(_group: Any) -> Any:
+        raise Unavailable("down")
+
+    monkeypatch.setattr(remembered, "_stores", down)
+    watch.time += TTL - AHEAD
+    assert remembered.at_once(group.id) is not None
+    await remembered.settled()
+    watch.time += AHEAD - 0.01
+    assert remembered.at_once(group.id) is not None
+    watch.time += 0.02
+    assert remembered.at_once(group.id) is None

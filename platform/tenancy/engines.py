@@ -4,12 +4,14 @@ from collections import OrderedDict
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import AsyncAdaptedQueuePool
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from ..settings import Settings
 from .lanes import Lanes
 from .names import CONTROL, OWNER, TENANT_PLACEHOLDER, checked, group_login, group_reader
 from .server import Server
+from .writer import WriterPool
 
 POOL_TIMEOUT = 5.0  # seconds a request waits for a free connection before the store counts as unavailable
 
@@ -37,7 +39,7 @@ class Engines:
 
     def group(self, group_id: UUID) -> AsyncEngine:
         """For units of work of one group and its stores."""
-        return self._engine(group_login(group_id))
+        return self._engine(group_login(group_id), units=True)
 
     def reader(self, group_id: UUID) -> AsyncEngine:
         """For reads of one group and its stores: repeatable read, read only."""
@@ -102,17 +104,25 @@ class Engines:
         while self._engines:
             await self._engines.popitem()[1].dispose()
 
-    def _engine(self, login: str) -> AsyncEngine:
+    def _engine(self, login: str, *, units: bool = False) -> AsyncEngine:
+        """`units`: for units of work in many stores, whose statements stay prepared (`writer`)."""
         engine = self._engines.get(login)
         if engine is None:
-            engine = self._engines[login] = self._make(login)
+            engine = self._engines[login] = self._make(login, prepared=units and not self.settings.transaction_pooling)
         self._engines.move_to_end(login)
         return engine
 
-    def _make(self, login: str) -> AsyncEngine:
+    def _make(self, login: str, *, prepared: bool) -> AsyncEngine:
+        arguments = self._arguments()
+        if prepared:
+            arguments["prepare_threshold"] = (
+                None  # what psycopg prepared it would let go with all of ours, after a savepoint
+            )
         return create_async_engine(
             self.server.url(login),
-            connect_args=self._arguments(),
+            connect_args=arguments,
+            poolclass=WriterPool if prepared else AsyncAdaptedQueuePool,
+            pool_reset_on_return=None,  # a transaction ends before its connection is given back (`transaction`)
             pool_size=self.settings.pool_size,
             max_overflow=0,
             pool_timeout=POOL_TIMEOUT,

@@ -6,9 +6,10 @@ and a result of its own, costs several times what sending it does.
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Table, bindparam
+from sqlalchemy import Table, bindparam, insert
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.sql.base import Executable
@@ -59,3 +60,15 @@ def of_row(table: Table, *without: str) -> dict[str, Any]:
     """Parameters for a row of a table, by column, as `Fixed.row` fills them; `without` those that the server fills."""
     columns = (column for column in table.c if column.name not in without)
     return {column.name: bindparam(_PREFIX + column.name, type_=column.type) for column in columns}
+
+
+@lru_cache(maxsize=1_000)
+def insertion(table: Table, columns: tuple[str, ...]) -> Fixed:
+    """Adds a row of which these columns are given; the server fills the others.
+
+    Raises:
+        ValueError: a column is missing that Python would fill.
+    """
+    if missing := [one.name for one in table.c if one.default is not None and one.name not in columns]:
+        raise ValueError(f"{table.name} needs {', '.join(missing)}")
+    return Fixed(insert(table).values(of_row(table, *(one.name for one in table.c if one.name not in columns))))

@@ -232,6 +232,8 @@ class OneField:
         with self._noting():
             reads = self._reads(asked, done, work)
         if reads is not None and work is not None:
+            if not any(made.loads for read in reads for made in read.made.values()):
+                work.end()
             sent = [statement for read in reads for statement in read.statements]
             found = iter(await read_in(work.session, work.store, sent))
             parts = [[next(found) for _ in read.statements] for read in reads]

@@ -4,14 +4,12 @@ from collections import OrderedDict
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import AsyncAdaptedQueuePool
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from ..settings import Settings
 from .lanes import Lanes
 from .names import CONTROL, OWNER, TENANT_PLACEHOLDER, checked, group_login, group_reader
 from .server import Server
-from .writer import WriterPool
 
 POOL_TIMEOUT = 5.0  # seconds a request waits for a free connection before the store counts as unavailable
 
@@ -39,7 +37,7 @@ class Engines:
 
     def group(self, group_id: UUID) -> AsyncEngine:
         """For units of work of one group and its stores."""
-        return self._engine(group_login(group_id), units=True)
+        return self._engine(group_login(group_id))
 
     def reader(self, group_id: UUID) -> AsyncEngine:
         """For reads of one group and its stores: repeatable read, read only."""
@@ -104,24 +102,17 @@ class Engines:
         while self._engines:
             await self._engines.popitem()[1].dispose()
 
-    def _engine(self, login: str, *, units: bool = False) -> AsyncEngine:
-        """`units`: for units of work in many stores, whose statements stay prepared (`writer`)."""
+    def _engine(self, login: str) -> AsyncEngine:
         engine = self._engines.get(login)
         if engine is None:
-            engine = self._engines[login] = self._make(login, prepared=units and not self.settings.transaction_pooling)
+            engine = self._engines[login] = self._make(login)
         self._engines.move_to_end(login)
         return engine
 
-    def _make(self, login: str, *, prepared: bool) -> AsyncEngine:
-        arguments = self._arguments()
-        if prepared:
-            arguments["prepare_threshold"] = (
-                None  # what psycopg prepared it would let go with all of ours, after a savepoint
-            )
+    def _make(self, login: str) -> AsyncEngine:
         return create_async_engine(
             self.server.url(login),
-            connect_args=arguments,
-            poolclass=WriterPool if prepared else AsyncAdaptedQueuePool,
+            connect_args=self._arguments(),
             pool_reset_on_return=None,  # a transaction ends before its connection is given back (`transaction`)
             pool_size=self.settings.pool_size,
             max_overflow=0,

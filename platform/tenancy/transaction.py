@@ -12,7 +12,6 @@ from typing import Any, cast
 from uuid import UUID
 
 import psycopg
-from psycopg import sql
 from psycopg.pq import TransactionStatus
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
@@ -23,10 +22,11 @@ from sqlalchemy.util import await_only, greenlet_spawn
 
 from ..errors import NotFound, WrongState
 from .lane import SENT_WELL, Row, Statement, rows_of
-from .writer import Writer, WriterPool, wanted
+from .writer import Writer
 
 _KEY = "transaction"
 _BEGIN, _COMMIT, _ROLLBACK = Statement("begin"), Statement("commit"), Statement("rollback")
+_TAKE_ROLE = "select pg_catalog.set_config('role', $1, true)"
 _STATE = "select state from control.store where id = $1"
 
 
@@ -152,7 +152,7 @@ class Transaction:
 
     @property
     def _idle(self) -> bool:
-        return self._writer is None or self._writer.driver.pgconn.transaction_status == TransactionStatus.IDLE
+        return self._writer is None or self._writer.status == TransactionStatus.IDLE
 
     def _look(self, rows: Sequence[Row]) -> None:
         assert self._writes is not None  # noqa: S101  (only then was it asked)
@@ -161,9 +161,8 @@ class Transaction:
         require_active(self._writes, rows[0][0])
 
     def _take(self) -> Writer:
-        with wanted(self._schema):
-            self._held = self._engine.raw_connection()
-        self._writer = Writer.of(self._held, prepares=isinstance(self._engine.pool, WriterPool))
+        self._held = self._engine.raw_connection()
+        self._writer = Writer(cast("psycopg.AsyncConnection[Any]", self._held.driver_connection))
         return self._writer
 
 
@@ -172,7 +171,7 @@ def _opening(role: str | None, writes: UUID | None) -> tuple[Statement, ...]:
     """What a transaction begins with; a store's role may see its store's state."""
     if role is None:
         return (_BEGIN,)
-    take = Statement(sql.SQL("set local role {}").format(sql.Identifier(role)).as_string())
+    take = Statement(_TAKE_ROLE, [role])
     return (_BEGIN, take) if writes is None else (_BEGIN, take, Statement(_STATE, [writes]))
 
 

@@ -145,7 +145,7 @@ class Transaction:
                 held.invalidate()
             if sync.in_transaction():
                 await greenlet_spawn(sync.close)  # nothing is left to be said to the server
-            else:
+            elif sync.new:
                 sync.close()
             if held is not None:
                 held.close()

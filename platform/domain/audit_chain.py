@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, DecimalException
+from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any, Final
 from uuid import UUID
 
@@ -90,10 +91,26 @@ def _refuse(word: str) -> Any:
 
 def _canonical(value: Any) -> str:
     if isinstance(value, dict):
-        return "{" + ",".join(f"{json.dumps(key)}:{_canonical(value[key])}" for key in sorted(value)) + "}"
+        return "{" + ",".join(f"{_quoted(key)}:{_canonical(value[key])}" for key in sorted(value)) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(_canonical, value)) + "]"
+    if isinstance(value, str):
+        return _quoted(value)
     return _number(value) if isinstance(value, Decimal) else json.dumps(value)
+
+
+def _canonical_of(value: Any) -> str:
+    """`canonical_json` of what ``json.dumps`` makes of a value, without the way through text where nothing is lost on it."""
+    kind = type(value)
+    if kind is str:
+        return _quoted(value)
+    if kind is dict and all(type(key) is str for key in value):
+        return "{" + ",".join([f"{_quoted(key)}:{_canonical_of(value[key])}" for key in sorted(value)]) + "}"
+    if kind is list:
+        return "[" + ",".join(map(_canonical_of, value)) + "]"
+    if value is None or kind is bool:
+        return json.dumps(value)
+    return _number(Decimal(value)) if kind is int else canonical_json(json.dumps(value))
 
 
 def _number(value: Decimal) -> str:
@@ -134,8 +151,15 @@ def signature(key: bytes, chain: Chain, entry: Entry) -> bytes:
     for place in _JSON:
         text = texts[place]
         texts[place] = None if text is None else canonical_json(text)
-    prev = (entry.prev_hash or b"").hex()
-    head = (f"forecourt audit {FORMAT}", chain.kind, str(entry.chain), str(entry.seq), str(entry.key_version), prev)
+    own = (entry.chain, entry.seq, entry.key_version)
+    return _signed(key, chain, own, entry.prev_hash or b"", texts)
+
+
+def _signed(
+    key: bytes, chain: Chain, own: tuple[UUID | None, int | None, int | None], prev: bytes, texts: Sequence[str | None]
+) -> bytes:
+    """`own`: id of the chain in the row, number, version of the key. `texts`: `FIELDS` with their JSON canonical."""
+    head = (f"forecourt audit {FORMAT}", chain.kind, *map(str, own), prev.hex())
     return hmac.digest(key, b"".join(map(_netstring, (*head, *texts))), "sha256")
 
 
@@ -162,8 +186,8 @@ class Signer:
         signed = []
         for row in rows:
             seq += 1
-            entry = Entry(self.chain.id, seq, FORMAT, self.key_version, prev, None, field_texts(row))
-            found = signature(self.key, self.chain, entry)
+            texts = [_canonical_of(row[name]) if isinstance(row[name], dict) else _text(row[name]) for name in FIELDS]
+            found = _signed(self.key, self.chain, (self.chain.id, seq, self.key_version), prev, texts)
             own = {"chain": self.chain.id, "seq": seq, "format": FORMAT, "key_version": self.key_version}
             signed.append({**row, **own, "prev_hash": prev, "hash": found})
             prev = found

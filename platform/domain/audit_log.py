@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..tenancy.fixed import Fixed, of_row
-from ..tenancy.lanes import Statement
+from ..tenancy.lanes import Row, Statement
 from ..tenancy.session import at_commit, send_in
 from .audit_chain import GENESIS, Signer
 from .feed import AuditEvent, AuditHead, GroupAuditEvent, GroupAuditHead
@@ -36,21 +36,32 @@ _EVENTS, _HEADS = _table(AuditEvent), _table(AuditHead)
 _GROUP_EVENTS, _GROUP_HEADS = _table(GroupAuditEvent), _table(GroupAuditHead)
 
 
+def lock_of_store() -> Statement:
+    """Locks the chain of a store until the commit, and gives its head for `append_to_store`. The last but one message's end."""
+    return _log(_EVENTS, _HEADS, "id").lock.given(whose=HEAD)
+
+
 async def append_to_store(
-    session: AsyncSession, signer: Signer, rows: Sequence[dict[str, Any]], first: Sequence[Statement] = ()
+    session: AsyncSession,
+    signer: Signer,
+    rows: Sequence[dict[str, Any]],
+    first: Sequence[Statement] = (),
+    *,
+    head: Sequence[Row] | None = None,
 ) -> None:
     """Append to the chain of the store whose transaction this is. Nothing but the commit may follow.
 
     `first` are the unit's last statements beside these. They travel with the one that locks the chain, or with the commit.
+    `head`: what `lock_of_store` found, when it was sent already, with the `first`.
     """
-    await _append(session, signer, rows, first, _log(_EVENTS, _HEADS, "id"), HEAD)
+    await _append(session, signer, rows, first, _log(_EVENTS, _HEADS, "id"), HEAD, head)
 
 
 async def append_to_group(
     session: AsyncSession, signer: Signer, rows: Sequence[dict[str, Any]], first: Sequence[Statement] = ()
 ) -> None:
     """The same for the group whose transaction this is."""
-    await _append(session, signer, rows, first, _log(_GROUP_EVENTS, _GROUP_HEADS, "group_id"), signer.chain.id)
+    await _append(session, signer, rows, first, _log(_GROUP_EVENTS, _GROUP_HEADS, "group_id"), signer.chain.id, None)
 
 
 async def _append(
@@ -60,12 +71,13 @@ async def _append(
     first: Sequence[Statement],
     log: "_Log",
     whose: UUID,
+    head: Sequence[Row] | None,
 ) -> None:
     if not rows:
         at_commit(session, first)
         return
     lock = log.lock.given(whose=whose)
-    found = (await send_in(session, [*first, lock]))[-1]
+    found = (await send_in(session, [*first, lock]))[-1] if head is None else head
     if not found:  # the chain's first event; of two at once, one waits here and both go on with one head
         found = (await send_in(session, [log.begin.given(whose=whose, head_seq=0, head_hash=GENESIS), lock]))[-1]
     [(head_seq, head_hash)] = found

@@ -1,12 +1,15 @@
 """What people type, before it is kept: a text or a JSON value that the database can hold, of a bounded size."""
 
 import json
-import unicodedata
-from typing import Any
+import re
+from typing import Any, Final
 
 from ..errors import Invalid, Refused
 
 _MOST_JSON = 200_000
+#: Lone surrogates, and with NUL what no text of PostgreSQL has.
+_LONE: Final = re.compile("[\ud800-\udfff]")
+_ODD: Final = re.compile("[\0\ud800-\udfff]")
 
 
 def wording(text: str, *, path: str, most: int, empty: str | None = None) -> str:
@@ -22,7 +25,7 @@ def wording(text: str, *, path: str, most: int, empty: str | None = None) -> str
         raise Refused(empty, "a text is needed here", path=(path,))
     if len(kept) > most:
         raise Invalid(f"at most {most} characters", path=(path,), limit=most)
-    if any(_odd(character) for character in kept):
+    if _ODD.search(kept):
         raise Invalid("a character that no text has", path=(path,))
     return kept
 
@@ -49,10 +52,6 @@ def storable(value: Any, *path: str) -> Any:
     if len(text) > _MOST_JSON:
         raise Invalid("too large", path=path, limit=_MOST_JSON)
     # json.dumps writes NUL as an escape; lone surrogates stay as they are
-    if "\\u0000" in text or any(unicodedata.category(character) == "Cs" for character in text):
+    if "\\u0000" in text or _LONE.search(text):
         raise Invalid("a character that no text has", path=path)
     return value
-
-
-def _odd(character: str) -> bool:
-    return character == "\0" or unicodedata.category(character) == "Cs"

@@ -24,17 +24,26 @@ from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import ViewOnly
 from ..outgoing import Outgoing
 from ..settings import Settings
+from ..tenancy.base import StoreTable
 from ..tenancy.crypto import ContactCipher
 from ..tenancy.engines import Engines
-from ..tenancy.fixed import Fixed, of_row
+from ..tenancy.fixed import Fixed, insertion, of_row
 from ..tenancy.ids import new_id
 from ..tenancy.lanes import Statement
 from ..tenancy.queue import Job, additions
 from ..tenancy.sealing import Sealer
 from ..tenancy.server import Secrets
-from ..tenancy.session import ResolvedGroup, ResolvedStore, group_session, store_session
+from ..tenancy.session import (
+    ResolvedGroup,
+    ResolvedStore,
+    follow,
+    followed,
+    group_session,
+    send_first,
+    store_session,
+)
 from .audit_chain import Chain, Signer
-from .audit_log import append_to_group, append_to_store
+from .audit_log import append_to_group, append_to_store, lock_of_store
 from .events import SUBSCRIPTIONS
 from .feed import ChangeEvent, GroupInbox, Inbox
 
@@ -108,6 +117,8 @@ class _Unit:
     covered: set[str] = field(default_factory=set)
     _events: list[dict[str, Any]] = field(default_factory=list)
     _audits: list[dict[str, Any]] = field(default_factory=list)
+    #: what comes last is on its way
+    _ends: bool = False
 
     def audit(
         self,
@@ -120,6 +131,7 @@ class _Unit:
         after: dict[str, Any] | None = None,
     ) -> None:
         """Record who did what, in this transaction: of a stand-in both names, "X for Y". Values must be masked already."""
+        self._require_open()
         names = [self.actor.name, *([f"for {', '.join(sorted(self.covered))}"] if self.covered else [])]
         self._audits.append(
             {
@@ -137,6 +149,10 @@ class _Unit:
                 "session_id": self.actor.session_id,
             }
         )
+
+    def _require_open(self) -> None:
+        if self._ends:
+            raise RuntimeError("this unit of work has ended")
 
     def _require(self, permission: str, store_id: UUID | None) -> Scope:
         scope = self.actor.require(permission, store_id)
@@ -161,6 +177,7 @@ class Work(_Unit):
 
     def emit(self, event: str, entity: str, entity_id: UUID, **data: Any) -> None:
         """Add to the store's change feed and wake the jobs that follow. `data` holds ids and codes, never personal data."""
+        self._require_open()
         self._events.append(
             {
                 "id": new_id(),
@@ -179,6 +196,7 @@ class Work(_Unit):
         self, actor: str, /, *, run_at: datetime | None = None, dedupe_key: str | None = None, **args: Any
     ) -> None:
         """Ask for a job of this store; it exists only if this unit of work commits."""
+        self._require_open()
         self.jobs.append(
             Job(
                 actor=actor,
@@ -189,6 +207,39 @@ class Work(_Unit):
                 dedupe_key=dedupe_key,
             )
         )
+
+    def insert(self, kind: type[StoreTable], /, **values: Any) -> None:
+        """A new row, by columns, written before whatever this unit sends next: a message less than with `session.add`.
+
+        It is not an object of the session; an error of a constraint comes with that next message.
+        """
+        self._require_open()
+        table = kind.__table__
+        assert isinstance(table, Table)  # noqa: S101  (a model of one table)
+        send_first(self.session, [insertion(table, tuple(values)).row(values)])
+
+    def end(self) -> None:
+        """Nothing more is changed, and the session is flushed: what comes last but one travels with the next message.
+
+        Whoever calls this has little to do between that message and the commit, because the chain of the audit is locked.
+        """
+        if self._audits and len(self._events) <= _MOST_SINGLE:
+            self._ends = True
+            follow(self.session, [*self._last(), lock_of_store()])
+
+    def _last(self) -> list[Statement]:
+        return [*map(_change_event().row, self._events), *additions(self.jobs)]
+
+    async def _append(self) -> None:
+        """Everything that is written last, up to the commit."""
+        signer = self.platform.audit_signer(self.store.group_id, Chain("store", self.store.id))
+        if self._ends:
+            await append_to_store(self.session, signer, self._audits, head=(await followed(self.session))[-1])
+            return
+        if len(self._events) > _MOST_SINGLE:
+            await self.session.execute(insert(ChangeEvent), self._events)
+            self._events.clear()
+        await append_to_store(self.session, signer, self._audits, self._last())
 
     async def first_time(self, message_id: UUID, actor: str) -> bool:
         """Mark a job as done in this transaction; False when an earlier delivery already did it."""
@@ -250,9 +301,7 @@ async def open_work(
         work = Work(session, actor, platform, platform.clock.now(), request_id, store=store)
         yield work
         await session.flush()
-        last = [*await _announced(session, work._events), *additions(work.jobs)]
-        signer = platform.audit_signer(store.group_id, Chain("store", store.id))
-        await append_to_store(session, signer, work._audits, last)
+        await work._append()
 
 
 @asynccontextmanager
@@ -273,14 +322,6 @@ async def open_group_work(
         signer = platform.audit_signer(group.id, Chain("group", group.id))
         await append_to_group(session, signer, work._audits, additions(work.jobs))
     rights.after_commit(session)
-
-
-async def _announced(session: AsyncSession, events: list[dict[str, Any]]) -> list[Statement]:
-    """What adds to the change feed; of very many events at once nothing is left to send."""
-    if len(events) > _MOST_SINGLE:
-        await session.execute(insert(ChangeEvent), events)
-        return []
-    return [_change_event().row(event) for event in events]
 
 
 @cache

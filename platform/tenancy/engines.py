@@ -113,6 +113,7 @@ class Engines:
         return create_async_engine(
             self.server.url(login),
             connect_args=self._arguments(),
+            pool_reset_on_return=None,  # a transaction ends before its connection is given back (`transaction`)
             pool_size=self.settings.pool_size,
             max_overflow=0,
             pool_timeout=POOL_TIMEOUT,

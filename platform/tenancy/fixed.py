@@ -6,9 +6,10 @@ and a result of its own, costs several times what sending it does.
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Table, bindparam
+from sqlalchemy import Table, bindparam, insert
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.sql.base import Executable
@@ -38,24 +39,47 @@ class Fixed:
     def __init__(self, statement: Executable) -> None:
         made = compiled(statement)
         self.text = str(made).replace(_CONTROL, "control")
-        self._values = dict(made.params)
-        self._names: tuple[str, ...] = tuple(made.positiontup or ())
-        self._json = frozenset(name for name in self._names if isinstance(made.binds[name].type, JSONB))
+        #: of each parameter in its order: name, value where none is given, whether it is JSON
+        self._parameters: list[tuple[str, Any, bool]] = [
+            (name, made.params[name], isinstance(made.binds[name].type, JSONB)) for name in made.positiontup or ()
+        ]
+        #: the same with the column that it fills, where `of_row` made it
+        self._columns = [(*one, one[0].removeprefix(_PREFIX)) for one in self._parameters]
 
     def given(self, **values: Any) -> Statement:
         """The statement with these values; one that is not given is as it was in the expression."""
-        known = self._values | values
-        return Statement(self.text, [self._sent(name, known[name]) for name in self._names])
+        return Statement(
+            self.text, [_sent(values.get(name, default), json_) for name, default, json_ in self._parameters]
+        )
 
     def row(self, row: Mapping[str, Any], **values: Any) -> Statement:
         """The same, with the values of a row whose parameters `of_row` made."""
-        return self.given(**{_PREFIX + name: value for name, value in row.items()}, **values)
+        return Statement(
+            self.text,
+            [
+                _sent(row.get(column, default) if column != name else values.get(name, default), json_)
+                for name, default, json_, column in self._columns
+            ],
+        )
 
-    def _sent(self, name: str, value: Any) -> Any:
-        return json.dumps(value) if value is not None and name in self._json else value
+
+def _sent(value: Any, is_json: bool) -> Any:
+    return json.dumps(value) if is_json and value is not None else value
 
 
 def of_row(table: Table, *without: str) -> dict[str, Any]:
     """Parameters for a row of a table, by column, as `Fixed.row` fills them; `without` those that the server fills."""
     columns = (column for column in table.c if column.name not in without)
     return {column.name: bindparam(_PREFIX + column.name, type_=column.type) for column in columns}
+
+
+@lru_cache(maxsize=1_000)
+def insertion(table: Table, columns: tuple[str, ...]) -> Fixed:
+    """Adds a row of which these columns are given; the server fills the others.
+
+    Raises:
+        ValueError: a column is missing that Python would fill.
+    """
+    if missing := [one.name for one in table.c if one.default is not None and one.name not in columns]:
+        raise ValueError(f"{table.name} needs {', '.join(missing)}")
+    return Fixed(insert(table).values(of_row(table, *(one.name for one in table.c if one.name not in columns))))

@@ -7,37 +7,27 @@ header, a default or a global, so without a resolved tenant there is no transact
         session.add(Employee(...))
 """
 
-from collections.abc import AsyncIterator, Generator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 import psycopg
-from psycopg import generators, sql
-from psycopg.pq import ExecStatus, TransactionStatus
-from psycopg.pq.abc import PGconn, PGresult
-from psycopg.waiting import Ready, Wait
-from sqlalchemy import Select, event, select
-from sqlalchemy.engine import Connection
+from sqlalchemy import Select, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
-from sqlalchemy.orm import Session, SessionTransaction
-from sqlalchemy.util import await_only
 
-from ..errors import NotFound, Unavailable, WrongState
+from ..errors import NotFound, Unavailable
 from .control import DealerGroup, Store
 from .engines import Engines
-from .lane import SENT_WELL, Row, Statement, dumped, rendered, rows_of
+from .lane import Row, Statement
 from .names import GROUP_ROLE, store_role, store_schema
-from .raw import send_text
+from .transaction import Transaction, require_active, transaction_of
 
 #: States in which a store's data may be read; only ACTIVE may be written.
 READABLE = frozenset({"ACTIVE", "SUSPENDED", "CLOSING", "ARCHIVED"})
-
-_COMMIT: tuple[str, Sequence[Any]] = ("commit", ())
 
 _TRANSIENT = (
     psycopg.errors.LockNotAvailable,
@@ -109,7 +99,7 @@ async def store_session(
     """
     _require_readable(store)
     if not read_only:
-        _require_active(store.id, store.state)
+        require_active(store.id, store.state)
     engine = engines.store(store.group_id, store.schema, read_only=read_only)
     writes = None if read_only else store.id
     role = store_role(store.id)
@@ -146,24 +136,33 @@ async def read_in(session: AsyncSession, store: ResolvedStore, statements: Seque
     """
     if session.info["schema"] != store.schema:
         raise ValueError("this transaction is another store's")
-    return await send_in(session, statements)
+    return await transaction_of(session).send(statements)
 
 
-async def send_in(session: AsyncSession, statements: Sequence[Statement], *, commit: bool = False) -> list[list[Row]]:
-    """The rows of statements sent on an open transaction's connection in one round trip, with `commit` as its last.
+async def send_in(session: AsyncSession, statements: Sequence[Statement]) -> list[list[Row]]:
+    """The rows of statements sent on an open transaction's connection in one round trip.
 
     Each sees what is committed when it begins. An error leaves the transaction to be rolled back, and later ones did not run.
     """
-    if not statements:
-        return []
-    driver = session.info.get("driver")
-    if driver is None:
-        await session.connection()
-        driver = session.info["driver"]
-    schema = session.info["schema"]
-    calls = [(rendered(one.text, schema), dumped(one.values)) for one in statements]
-    results = await _together(driver, [*calls, _COMMIT] if commit else calls)
-    return rows_of(results[: len(calls)])
+    return await transaction_of(session).send(statements) if statements else []
+
+
+def send_first(session: AsyncSession, statements: Sequence[Statement]) -> None:
+    """Statements that travel with the next message, whatever it is, before all others of it."""
+    transaction_of(session).waiting += statements
+
+
+def follow(session: AsyncSession, statements: Sequence[Statement]) -> None:
+    """Statements that travel with the next message, behind all others of it. Their rows are for `followed`."""
+    transaction_of(session).following += statements
+
+
+async def followed(session: AsyncSession) -> list[list[Row]]:
+    """The rows of the statements that were to follow a message; they are sent now, if there was none."""
+    transaction = transaction_of(session)
+    if transaction.following:
+        await transaction.start()
+    return transaction.followed
 
 
 def at_commit(session: AsyncSession, statements: Sequence[Statement]) -> None:
@@ -173,7 +172,9 @@ def at_commit(session: AsyncSession, statements: Sequence[Statement]) -> None:
 
 async def send_last(session: AsyncSession, *, commit: bool = True) -> None:
     """Send what waits for the commit, if anything, and the COMMIT with it."""
-    await send_in(session, session.info.pop("last", ()), commit=commit)
+    transaction, last = transaction_of(session), session.info.pop("last", ())
+    if last or transaction.waiting or (commit and transaction.open):
+        await transaction.send(last, commit=commit)
 
 
 def _require_readable(store: ResolvedStore) -> None:
@@ -181,11 +182,6 @@ def _require_readable(store: ResolvedStore) -> None:
         raise NotFound("store", id=str(store.id))
     if store.state not in READABLE:
         raise Unavailable("this store is not ready", store=str(store.id), state=store.state)
-
-
-def _require_active(store_id: UUID, state: str) -> None:
-    if state != "ACTIVE":
-        raise WrongState("this store is read only", store=str(store_id), state=state)
 
 
 @asynccontextmanager
@@ -218,109 +214,20 @@ async def _transaction(
     engines: Engines, engine: AsyncEngine, *, role: str | None, schema: str = "", writes: UUID | None = None
 ) -> AsyncIterator[AsyncSession]:
     """`schema`: of the store that it is in. `writes`: the store that must be active for it to begin."""
-    info: dict[str, Any] = {"schema": schema, "writes": writes}
-    if role is not None:
-        info["begin"] = _beginning(role, writes)
-    session = AsyncSession(engine, sync_session_class=RoleSession, expire_on_commit=False, info=info)
+    transaction = Transaction(engine, role, schema, writes)
     try:
-        async with session, session.begin():
+        async with transaction as session:
             yield session
-            await send_last(session)  # the driver then knows that nothing is left for the session to commit
+            await session.flush()
+            await send_last(session)
     except (DBAPIError, PoolTimeout, psycopg.Error) as error:
         translated = _unavailable(error)
         if translated is None:
             raise
         raise translated from error
     finally:
-        await engines.trim()
-
-
-@lru_cache(maxsize=4096)
-def _beginning(role: str, writes: UUID | None) -> bytes:
-    """What a transaction begins with; a store's role may see its store's state."""
-    take = sql.SQL("set local role {}").format(sql.Identifier(role))
-    if writes is None:
-        return take.as_bytes()
-    look = sql.SQL("select state from control.store where id = {}").format(sql.Literal(str(writes)))
-    return sql.SQL("; ").join((take, look)).as_bytes()
-
-
-class RoleSession(Session):
-    """A session that becomes a role whenever its transaction begins; the role ends with the transaction."""
-
-
-@event.listens_for(RoleSession, "after_begin")
-def _take_role(session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
-    statement = session.info.get("begin")
-    if statement is None:
-        return
-    driver: psycopg.AsyncConnection[Any] | None = connection.connection.driver_connection
-    assert driver is not None  # noqa: S101  (a transaction has one)
-    session.info["driver"] = driver
-    state = await_only(_begin_as(driver, statement))
-    writes = session.info["writes"]
-    if writes is not None and state is None:
-        raise NotFound("store", id=str(writes))
-    if writes is not None:
-        _require_active(writes, state)
-
-
-async def _begin_as(driver: "psycopg.AsyncConnection[Any]", statement: bytes) -> Any:
-    """BEGIN and the rest in one message: psycopg would send its own BEGIN first, and wait for each in turn.
-
-    Returns the value that the statement selects, if any.
-    """
-    value = None
-    async with driver.lock:
-        if driver.pgconn.transaction_status == TransactionStatus.IDLE:
-            statement = b"begin; " + statement
-        driver.pgconn.send_query(statement)
-        for result in await driver.wait(generators.execute(driver.pgconn)):
-            if result.status == ExecStatus.FATAL_ERROR:
-                raise psycopg.errors.error_from_result(result)
-            if result.status == ExecStatus.TUPLES_OK and result.ntuples:
-                found = result.get_value(0, 0)
-                value = found and found.decode()
-    return value
-
-
-async def _together(
-    driver: "psycopg.AsyncConnection[Any]", calls: Sequence[tuple[str, Sequence[Any]]]
-) -> "list[PGresult]":
-    """The result of each statement, all sent in one message.
-
-    libpq's pipeline mode is used as it is: psycopg's makes a cursor for each statement and flushes them one by one.
-    """
-    async with driver.lock:
-        driver.pgconn.enter_pipeline_mode()
-        try:
-            results = await driver.wait(_pipelined(driver.pgconn, calls))
-        finally:
-            try:
-                driver.pgconn.exit_pipeline_mode()
-            except psycopg.OperationalError:  # given up before all was read: of no use to anybody
-                driver.pgconn.finish()
-    for result in results:
-        if result.status not in SENT_WELL:
-            raise psycopg.errors.error_from_result(result)
-    if len(results) != len(calls):
-        raise psycopg.OperationalError("the connection was lost")
-    return results
-
-
-def _pipelined(
-    pg: "PGconn", calls: Sequence[tuple[str, Sequence[Any]]]
-) -> "Generator[Wait, Ready | int, list[PGresult]]":
-    for text, values in calls:
-        send_text(pg, text, values)
-    pg.pipeline_sync()
-    yield from generators.send(pg)
-    results: list[PGresult] = []
-    while True:
-        found = yield from generators.fetch_many(pg)
-        if not found or found[0].status == ExecStatus.PIPELINE_SYNC:  # nothing: the connection is lost
-            return results
-        results += found
+        if engines.crowded:
+            await engines.trim()
 
 
 def _unavailable(error: Exception) -> Exception | None:

@@ -132,6 +132,16 @@ JSON = st.recursive(
 )
 
 
+@given(st.dictionaries(st.text() | st.integers(), JSON, max_size=4))
+def test_what_is_signed_is_what_the_database_will_tell(value: dict[Any, Any]) -> None:
+    """The signer knows the value, whoever checks knows its text."""
+    row = rows(1)[0] | {"before": None, "after": value}
+    if len(json.loads(json.dumps(value))) != len(value):  # 1 and "1"
+        return
+    [made], _, _ = Signer(CHAIN, 1, KEYS[1]).sign([row], 0, GENESIS)
+    assert made["hash"] == signature(KEYS[1], CHAIN, replace(entry(made), hash=None))
+
+
 @given(JSON)
 def test_canonical_json_is_a_fixed_point_and_keeps_the_value(value: Any) -> None:
     """Dumped, spelled otherwise, and its own canonical form: all are one."""

@@ -10,7 +10,16 @@ from forecourt.errors import Unavailable
 from forecourt.settings import Settings
 from forecourt.tenancy.engines import Engines
 from forecourt.tenancy.lane import SCHEMA, Statement
-from forecourt.tenancy.session import ResolvedStore, at_commit, read_in, send_in, store_session
+from forecourt.tenancy.session import (
+    ResolvedStore,
+    at_commit,
+    follow,
+    followed,
+    read_in,
+    send_first,
+    send_in,
+    store_session,
+)
 from tests.conftest import World
 
 pytestmark = pytest.mark.anyio
@@ -95,6 +104,50 @@ async def test_whoever_is_stopped_while_waiting_writes_nothing(world: World, how
         assert await kept(engines, store) == []
     finally:
         await engines.aclose()
+
+
+async def test_what_waits_or_follows_travels_with_the_next_message_in_its_order(world: World, engines: Engines) -> None:
+    store, ids = world.stores["a1"], Statement(f"select id from {SCHEMA}.probe where body = 'last' order by id")
+    async with store_session(engines, store) as session:
+        send_first(session, [Statement(INSERT, [51])])
+        follow(session, [Statement(INSERT, [52]), ids])
+        assert await send_in(session, [ids]) == [[(51,)]]
+        assert await followed(session) == [[], [(51,), (52,)]]
+        follow(session, [ids])
+        assert await followed(session) == [[(51,), (52,)]]
+        send_first(session, [Statement(INSERT, [53])])
+        by_sqlalchemy = text(f"select count(*) from {store.schema}.probe where body = 'last'")
+        assert (await session.execute(by_sqlalchemy)).scalar_one() == 3
+        send_first(session, [Statement(INSERT, [54])])
+    assert await kept(engines, store) == [51, 52, 53, 54]
+
+
+async def test_an_error_that_was_passed_over_is_told_at_the_commit(world: World, engines: Engines) -> None:
+    store = world.stores["a1"]
+    with pytest.raises(psycopg.errors.InFailedSqlTransaction):
+        async with store_session(engines, store) as session:
+            await send_in(session, [Statement(INSERT, [51])])
+            with pytest.raises(psycopg.errors.DivisionByZero):
+                await send_in(session, [Statement("select 1 / $1::int", [0])])
+    assert await kept(engines, store) == []
+
+
+async def test_a_transaction_that_has_ended_sends_nothing_more(world: World, engines: Engines) -> None:
+    store = world.stores["a1"]
+    async with store_session(engines, store) as session:
+        await send_in(session, [Statement(INSERT, [51])])
+        await session.rollback()
+        with pytest.raises(psycopg.errors.InvalidTransactionState):
+            await send_in(session, [Statement(INSERT, [52])])
+    assert await kept(engines, store) == []
+
+
+async def test_a_long_message_is_sent_while_its_answers_are_read(world: World, engines: Engines) -> None:
+    """More than the buffers of a socket hold, both ways."""
+    long = [Statement("select $1::text", ["x" * 100_000]) for _ in range(100)]
+    async with store_session(engines, world.stores["a1"]) as session:
+        rows = await send_in(session, long)
+    assert [len(value) for [(value,)] in rows] == [100_000] * 100
 
 
 async def test_a_transaction_reads_its_own_store_only(world: World, engines: Engines) -> None:

@@ -63,29 +63,26 @@ async def file_complaint(
     said = wording(text, path="text", most=5000, empty="EMPTY_TEXT")
     customer_id = await _customer_of(work, customer_id, order_id, repair_order_id)
     complaint_id = new_id()
-    work.session.add(
-        Complaint(
-            id=complaint_id,
-            complaint_no=f"L-{complaint_id.hex}",
-            record=record,
-            area=area,
-            kind=kind,
-            severity=severity,
-            customer_id=customer_id,
-            order_id=order_id,
-            repair_order_id=repair_order_id,
-            received_at=received_at,
-            validity="UNDECIDED",
-            status="OPEN",
-            text=said,
-            created_by=work.actor.key,
-            updated_by=work.actor.key,
-        )
+    work.insert(
+        Complaint,
+        id=complaint_id,
+        complaint_no=f"L-{complaint_id.hex}",
+        record=record,
+        area=area,
+        kind=kind,
+        severity=severity,
+        customer_id=customer_id,
+        order_id=order_id,
+        repair_order_id=repair_order_id,
+        received_at=received_at,
+        validity="UNDECIDED",
+        status="OPEN",
+        text=said,
+        created_by=work.actor.key,
+        updated_by=work.actor.key,
     )
-    await work.session.flush()
-    work.session.add_all(
-        ComplaintAccused(id=new_id(), complaint_id=complaint_id, employee_id=person) for person in people
-    )
+    for person in people:
+        work.insert(ComplaintAccused, id=new_id(), complaint_id=complaint_id, employee_id=person)
     after = {
         "record": record,
         "area": area,

@@ -20,6 +20,7 @@ from graphql import (
     GraphQLField,
     GraphQLObjectType,
     OperationType,
+    VariableNode,
     get_argument_values,
     is_leaf_type,
     located_error,
@@ -76,6 +77,8 @@ class FieldPlan:
     shown: Sequence[Shown]
     #: graphql-core completes the payload
     whole: bool
+    #: the variable that is the whole input
+    variable: str | None = None
 
 
 @dataclass(eq=False)
@@ -173,7 +176,9 @@ class Writes:
         assert isinstance(payload, GraphQLObjectType)  # noqa: S101  (a payload is one)
         values = (group[0].name.value for group in groups.values() if group[0].name.value in item.values)
         whole = not all(is_leaf_type(payload.fields[value].type) for value in values)
-        return FieldPlan(key, nodes, item, groups, shown, whole)
+        [given] = nodes[0].arguments or [None]
+        variable = given.value.name.value if given is not None and isinstance(given.value, VariableNode) else None
+        return FieldPlan(key, nodes, item, groups, shown, whole, variable)
 
     def _input(self, field: FieldPlan, variables: Mapping[str, Any]) -> Any:
         """The input of a field as its `run` takes it, made as graphql-core and strawberry make it.
@@ -184,12 +189,15 @@ class Writes:
         if field.item is None:
             return None
         name = field.item.name
-        try:
-            given = get_argument_values(self.root.fields[name], field.nodes[0], VariableValues({}, dict(variables)))
-        except GraphQLError as error:
-            raise HandOver("an argument does not fit") from error
+        given = None if field.variable is None else variables.get(field.variable)
+        if given is None:
+            try:
+                values = VariableValues({}, dict(variables))
+                given = get_argument_values(self.root.fields[name], field.nodes[0], values)["input"]
+            except GraphQLError as error:
+                raise HandOver("an argument does not fit") from error
         convert = self._inputs[name]
-        return given["input"] if convert is None else convert(given["input"])
+        return given if convert is None else convert(given)
 
 
 @dataclass(eq=False)
@@ -231,6 +239,8 @@ class OneField:
         with self._noting():
             reads = self._reads(asked, done, work)
         if reads is not None and work is not None:
+            if not any(made.loads for read in reads for made in read.made.values()):
+                work.end()
             sent = [statement for read in reads for statement in read.statements]
             found = iter(await read_in(work.session, work.store, sent))
             parts = [[next(found) for _ in read.statements] for read in reads]

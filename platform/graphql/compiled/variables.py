@@ -2,7 +2,7 @@
 
 What a plan need not know is left open as a slot: a filter's operand, a cursor, an id. What it must know (page sizes, orders, which
 fields of a filter are given, conditions of directives) is the key of the plan. Texts, whole numbers, yes and no of the type that
-is asked are their own value; everything else, and everything that is wrong, is graphql-core's to read.
+is asked are their own value, and inputs of such are read here (`plain`); everything else, and everything that is wrong, is graphql-core's.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,12 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from graphql import (
-    GraphQLBoolean,
-    GraphQLID,
     GraphQLInputObjectType,
-    GraphQLInt,
     GraphQLSchema,
-    GraphQLString,
     OperationDefinitionNode,
     VariableDefinitionNode,
     get_named_type,
@@ -26,11 +22,11 @@ from graphql import (
 from graphql.execution.values import VariableValues, get_variable_values
 
 from ...tenancy.reader.shape import Operator, Slot
+from .plain import QUICK, Odd, Read, has_32_bits, reader
 
 #: Operators of a filter whose value a plan need not know; `isNull` changes the statement.
 FREE_OPERATORS: Final = frozenset(str(item) for item in Operator if item is not Operator.IS_NULL)
 
-_QUICK: Final[Mapping[Any, type]] = {GraphQLBoolean: bool, GraphQLID: str, GraphQLInt: int, GraphQLString: str}
 _ABSENT: Final[Any] = object()
 
 
@@ -46,8 +42,9 @@ class Given(NamedTuple):
 class _Variable:
     name: str
     kind: Any
-    #: the Python type whose values are what they are
+    #: the Python type whose values are what they are; or how a given value is read
     quick: type | None
+    read: Read | None
     required: bool
     default: Any
     used: bool
@@ -78,8 +75,13 @@ class Variables:
                     keys.append(())
                 continue
             if type(value) is one.quick:
-                if one.quick is int and not _has_32_bits(value):
+                if one.quick is int and not has_32_bits(value):
                     return None
+            elif one.read is not None and type(value) is dict and value is not one.default:
+                try:
+                    value = one.read(value)
+                except Odd:
+                    return self._by_core(given)
             elif (value is None and one.required) or (value is not None and value is not one.default):
                 return self._by_core(given)
             found.known[one.name] = value
@@ -109,10 +111,6 @@ class Variables:
         return Given(found.known, found.values, tuple(keys))
 
 
-def _has_32_bits(number: Any) -> bool:
-    return bool(-2147483648 <= number <= 2147483647)
-
-
 def _variable(
     schema: GraphQLSchema, node: VariableDefinitionNode, used: frozenset[str], free: frozenset[str]
 ) -> _Variable:
@@ -126,7 +124,8 @@ def _variable(
     return _Variable(
         name,
         type_,
-        _QUICK.get(bare),
+        QUICK.get(bare),
+        reader(type_),
         is_non_null_type(type_),
         default,
         name in used,

@@ -21,6 +21,7 @@ from forecourt.graphql.unit import Unit
 from forecourt.tenancy.engines import Engines
 from forecourt.tenancy.lanes import Lanes
 from forecourt.tenancy.session import ResolvedStore
+from forecourt.tenancy.writer import Writer
 from tests.conftest import World
 from tests.domain.desk import Desk, make_desk
 from tests.graphql.live import LiveApi
@@ -141,6 +142,37 @@ async def test_all_happens_in_one_transaction_of_the_store(
         # the complaint, who is accused, and who they are: one pipeline
         compiled = live.platform.settings.reader == "compiled"
         assert trips["pipelines"] == ([2] if compiled else [])
+
+
+async def test_a_mutation_is_three_messages_to_the_database(
+    live: LiveApi, desk: Desk, rows: dict[str, UUID], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it asks first comes with BEGIN; what it writes, shows and announces comes together; the audit with COMMIT."""
+    if live.platform.settings.reader != "compiled":
+        return
+    agent, send = live.actor(("CS_AGENT", "a1")), Writer.send
+    given = filed(live, rows, desk) | {
+        "orderId": None,
+        "accusedIds": [],
+        "customerId": live.id("Customer", rows["Customer"]),
+    }
+    store = live.store("a1").schema
+    sent: list[list[str]] = []
+
+    async def counted(self: Writer, role: str, statements: Any) -> Any:
+        if role == store:
+            sent.append([one.text.split()[0].lower() for one in statements])
+        return await send(self, role, statements)
+
+    document = FILE.replace("accused { edges { node { name } } }", "")
+    await live.data(agent, document, {"input": given})  # begins the store's chain
+    monkeypatch.setattr(Writer, "send", counted)
+    await live.data(agent, document, {"input": given})
+    assert sent == [
+        ["begin", "select", "select", "select"],
+        ["insert", "select", "insert", "select"],
+        ["with", "commit"],
+    ]
 
 
 async def test_a_payload_shows_what_its_mutation_did_and_not_what_came_after(

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graphql import FieldNode
-from graphql.execution.executor import CollectedErrors
 from graphql.pyutils import Path
 
 from ...tenancy.lanes import Row
@@ -19,6 +18,7 @@ from ...tenancy.reader.entity import Viewer
 from ..context import Context, StoreInfo
 from .document import Document, NoDocument
 from .execute import Engine, Made, Part, Request
+from .failures import Failures
 from .plan import OperationPlan, RowsPlan, StorePlan
 from .resolve import Resolvers
 
@@ -193,7 +193,7 @@ class _WatchedResolvers(Resolvers):
         type_name: str,
         path: Path | None,
         groups: Mapping[str, Sequence[FieldNode]],
-        errors: CollectedErrors,
+        errors: Failures,
         nullable: Path | None,
     ) -> Awaitable[dict[str, Any] | None]:
         began = time.perf_counter()

@@ -14,7 +14,6 @@ from typing import Any
 from uuid import UUID
 
 from graphql import FieldNode, GraphQLSchema, OperationType, located_error
-from graphql.execution.executor import CollectedErrors
 from graphql.pyutils import Path
 
 from ...errors import Forbidden, ForecourtError, NotFound
@@ -30,6 +29,7 @@ from .cache import Bounded
 from .complete import Completion, complete_rows, complete_store
 from .control import Control, together
 from .document import Document, NoDocument, read_document
+from .failures import Failures
 from .fields import Fault, Loading, completed, loadings, made_of, makes_any
 from .plan import (
     HandOver,
@@ -246,8 +246,7 @@ class Request:
     plan: OperationPlan
     known: Mapping[str, Any]
     given: Mapping[str, Any]
-    #: in the order in which they happen; once null has reached the top, no more are taken
-    errors: CollectedErrors = field(default_factory=CollectedErrors)
+    errors: Failures = field(default_factory=Failures)
 
     @cached_property
     def resolvers(self) -> Resolvers:
@@ -273,12 +272,12 @@ class Request:
         else:
             found = await together([self._root(root) for root in plan.roots])
         data = {root.key: value for root, value in zip(plan.roots, found, strict=True)}
-        if not self.errors.errors:
+        if not self.errors.errors and not self.errors.null:
             return {"data": data}
         says = {"language": self.context.language, "request_id": self.context.request_id}
         return {
-            "data": None if self.errors.has_nulled_position(None) else data,
-            "errors": [formatted(error, **says) for error in self.errors.errors],
+            "data": None if self.errors.null else data,
+            "errors": [formatted(error, **says) for error in self.errors.told(data)],
         }
 
     def _require_themself(self) -> None:
@@ -351,7 +350,7 @@ class Request:
         assert isinstance(plan, StorePlan)  # noqa: S101  (made for this key alone)
         reading = self._read(store, key, part, self._run(plan.program, viewer, store, {}))
         own: dict[str, Any] | None = {}
-        errors = CollectedErrors()
+        errors = Failures()
         try:
             if plan.own:
                 (made, rows), own = await together([reading, self._of_store(store, plan, path, errors)])
@@ -373,7 +372,7 @@ class Request:
         return answer | own
 
     def _of_store(
-        self, store: StoreInfo, plan: StorePlan, path: Path, errors: CollectedErrors
+        self, store: StoreInfo, plan: StorePlan, path: Path, errors: Failures
     ) -> Awaitable[dict[str, Any] | None]:
         """The fields of a store that graphql-core completes. Errors are kept apart: they are none of the answer when the
         store's rows cannot be read, as then there is no store to ask for them."""

@@ -11,7 +11,6 @@ from functools import cached_property
 from typing import Any
 
 from graphql import FieldNode
-from graphql.execution.executor import CollectedErrors
 from graphql.pyutils import Path
 
 from ...tenancy.lanes import Row
@@ -20,6 +19,7 @@ from ...tenancy.reader.entity import Viewer
 from ..context import Context, StoreInfo
 from .document import Document, NoDocument
 from .execute import Engine, Made, Part, Request
+from .failures import Failures
 from .plan import OperationPlan, RowsPlan, StorePlan
 from .resolve import Resolvers
 
@@ -191,7 +191,7 @@ class _WatchedResolvers(Resolvers):
         type_name: str,
         path: Path | None,
         groups: Mapping[str, Sequence[FieldNode]],
-        errors: CollectedErrors,
+        errors: Failures,
         nullable: Path | None,
     ) -> Awaitable[dict[str, Any] | None]:
         began = time.perf_counter()

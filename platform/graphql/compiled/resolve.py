@@ -13,12 +13,12 @@ from graphql import Executor, FieldNode, GraphQLError, GraphQLObjectType, GraphQ
 from graphql import default_field_resolver as by_attribute
 from graphql import default_type_resolver as by_type_name
 from graphql.execution.collect_fields import FieldDetails, FragmentDetails
-from graphql.execution.executor import CollectedErrors
 from graphql.pyutils import Path
 from strawberry.execution import optimized_is_awaitable
 
 from ..context import Context
 from .document import Operation
+from .failures import Failures
 
 
 @dataclass
@@ -38,14 +38,14 @@ class Resolvers:
         type_name: str,
         path: Path | None,
         groups: Mapping[str, Sequence[FieldNode]],
-        errors: CollectedErrors,
+        errors: Failures,
         nullable: Path | None,
     ) -> Awaitable[dict[str, Any] | None]:
         """These fields of an object that stands at `path`, by response key; None where one of them is null and may not be.
 
         Resolvers start at once, in their order; what they leave to wait for is waited for by whoever awaits the result.
-        Errors are collected in `errors`, in the order in which they happen. Where null rises from one of these fields, it
-        ends at `nullable` (None: the whole answer), and what fails below that place later is not taken any more.
+        Errors are collected in `errors`. Where null rises from one of these fields, it ends at `nullable` (None: the whole
+        answer), and what fails below that place later is not taken any more.
         """
         parent = self.schema.get_type(type_name)
         if not isinstance(parent, GraphQLObjectType):
@@ -59,7 +59,7 @@ class Resolvers:
             return _finished(None, errors, nullable)
         return _finished(found, errors, nullable)
 
-    def _for(self, errors: CollectedErrors) -> "Executor[None]":
+    def _for(self, errors: Failures) -> "Executor[None]":
         """The request's executor, collecting its errors there."""
         if self._executor is None:
             definitions = dict(self.operation.document.fragments)
@@ -81,10 +81,10 @@ class Resolvers:
         return executor
 
 
-async def _finished(found: Any, errors: CollectedErrors, nullable: Path | None) -> dict[str, Any] | None:
+async def _finished(found: Any, errors: Failures, nullable: Path | None) -> dict[str, Any] | None:
     try:
         made: dict[str, Any] | None = found if found is None or isinstance(found, dict) else await found
         return made
     except GraphQLError as error:
-        errors.add(error, nullable)
+        errors.rise(error, nullable)
         return None

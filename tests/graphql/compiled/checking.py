@@ -1,5 +1,9 @@
 """What every run of the differential fuzz has to show: no difference, no fault of the engine, and everything covered.
 
+Answers are the same when their data is, with the order of keys, and their errors are, in the order of their places.
+Beside `data: null` the compiled answer may tell more than graphql-core's: all that fails at other roots, and nothing that
+does not fail. `agreeing` says it in full.
+
 What has to be covered is derived from the schema, so a new field is demanded by itself. Two sorts:
 
 - what the promise names: types, fields, arguments, types behind interfaces, directives, roles: each `WELL` times in every run;

@@ -23,7 +23,8 @@ import forecourt.graphql.schema as api_schema_module
 from forecourt.auth.actor import Actor
 from forecourt.domain.entities import ENTITIES
 from forecourt.graphql.ids import GlobalId
-from tests.graphql.compiled.conftest import Both, comparable
+from tests.graphql.compiled.agreeing import Pair, Run, pair, whole_of
+from tests.graphql.compiled.conftest import Both
 from tests.graphql.compiled.documents import Made, Maker
 from tests.graphql.compiled.inventory import Step
 from tests.graphql.compiled.known import Known
@@ -37,9 +38,6 @@ _WRONG: tuple[Any, ...] = (None, "x", 1e99, 2**40, True, [], {"a": 1}, "\0", "\u
 #: A run ends at so many times the comparisons it was to make, though something be covered too rarely.
 _TOO_MANY = 2
 
-#: How often both engines are asked again before errors beside a null root count as different.
-_RACES = 5
-
 
 @dataclass
 class Report:
@@ -51,8 +49,10 @@ class Report:
     distinct: int = 0
     compiled: int = 0
     with_errors: int = 0
-    #: null roots whose errors came in time or too late
-    raced: int = 0
+    #: answers of several errors; of null; of null where the compiled one tells more errors
+    several: int = 0
+    null: int = 0
+    fuller: int = 0
     values: int = 0
     seconds: float = 0.0
     covers: Counter[str] = field(default_factory=Counter)
@@ -61,12 +61,21 @@ class Report:
     handed_over: Counter[str] = field(default_factory=Counter)
     different: list[str] = field(default_factory=list)
 
+    def count(self, found: Pair) -> None:
+        """Note what the answers say of errors."""
+        one, two = (len(answer.get("errors", ())) for answer in (found.one, found.two))
+        self.with_errors += one > 0
+        self.several += one > 1
+        self.null += found.one.get("data", "none") is None
+        self.fuller += two > one
+
     def __str__(self) -> str:
         rare = ", ".join(f"{name} {count}" for name, count in sorted(self.covers.items(), key=lambda one: one[1])[:12])
         over = "; ".join(f"{count} × {reason}" for reason, count in self.handed_over.most_common(12))
         return (
             f"seed {self.seed}: {self.documents} comparisons of {self.distinct} documents in {self.seconds:.0f} s, "
-            f"{self.compiled} compiled, {self.with_errors} with errors, {self.raced} raced, {self.values} values; "
+            f"{self.compiled} compiled, {self.with_errors} with errors, "
+            f"{self.several} with several, {self.null} null, {self.fuller} of them fuller, {self.values} values; "
             f"{len(self.covers)} things covered, least: {rare}; handed over: {over or 'none'}"
         )
 
@@ -198,60 +207,45 @@ class Fuzz:
 
     def _compared(self, asker: Asker, made: Made, variables: dict[str, Any]) -> None:
         report = self.report
-        one = self._run("interpreted", asker.actor, made.text, variables, made.operation)
-        two = self._run("compiled", asker.actor, made.text, variables, made.operation)
-        written = json.dumps(one, ensure_ascii=False)
-        if written != json.dumps(two, ensure_ascii=False) and not self._agree(asker, made, variables, one, two):
-            report.different.append(self._told(asker, made, variables))
+
+        def run_in(engine: str) -> dict[str, Any]:
+            return self._run(engine, asker.actor, made.text, variables, made.operation)
+
+        found = pair(self.both.schema.compiled, run_in)
+        written = json.dumps(found.one, ensure_ascii=False)
+        different = found.difference(lambda: whole_of(run_in))
+        if different is not None:
+            report.different.append(f"{different}: {self._told(asker, made, variables)}")
         elif any(word in written for word in self.secrets):
             report.different.append(f"a row of another group: {made.text}\n{variables}\n{written[:3000]}")
         report.documents += 1
-        if "data" in one:  # otherwise nothing ran
+        if "data" in found.one:  # otherwise nothing ran
             report.covers.update(dict.fromkeys(made.covers, 1))
         report.covers.update(asker.labels)
-        report.answered.update(self.known.learn(made.spot, one))
-        report.with_errors += "errors" in one
+        report.answered.update(self.known.learn(made.spot, found.one))
+        report.count(found)
         report.values += written.count(",")
-
-    def _agree(
-        self, asker: Asker, made: Made, variables: dict[str, Any], one: dict[str, Any], two: dict[str, Any]
-    ) -> bool:
-        """Are the answers equal? Where a null rises to the root, which errors of its other parts are told is a matter of time
-        (the specification leaves it open): one engine may then tell what the other does not, or both agree when asked again."""
-        if same(one, two):
-            return True
-        for _ in range(_RACES):
-            if not (_all_null(one) and _all_null(two)):
-                return False
-            if same(one, two) or _tells_more(one, two) or _tells_more(two, one):
-                self.report.raced += 1
-                return True
-            one = self._run("interpreted", asker.actor, made.text, variables, made.operation)
-            two = self._run("compiled", asker.actor, made.text, variables, made.operation)
-        return False
 
     def _told(self, asker: Asker, made: Made, variables: dict[str, Any]) -> str:
         """The difference on a document as small as it gets."""
 
-        def answers(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
-            one = self._run("interpreted", asker.actor, text, variables, made.operation)
-            return one, self._run("compiled", asker.actor, text, variables, made.operation)
+        def run_of(text: str) -> Run:
+            return lambda engine: self._run(engine, asker.actor, text, variables, made.operation)
 
         def differs(text: str) -> bool:
-            if made.operation is None or made.operation in text:
-                one, two = answers(text)
-                raced = _all_null(one) and _all_null(two)
-                return "data" in one and not same(one, two) and not (raced and _tells_more(one, two))
-            return False
+            if made.operation is not None and made.operation not in text:
+                return False
+            found = pair(self.both.schema.compiled, run_of(text))
+            return "data" in found.one and found.difference(lambda: whole_of(run_of(text))) is not None
 
         text = shrunk(made.text, differs) if self.small and differs(made.text) else made.text
-        one, two = answers(text)
+        found = pair(self.both.schema.compiled, run_of(text))
         members = ", ".join(f"{item.role}" for item in asker.actor.memberships)
         used = {name: value for name, value in variables.items() if f"${name}" in text}
         return (
             f"seed {self.report.seed}, comparison {self.report.documents}\n{text}\n"
             f"{json.dumps(used, ensure_ascii=False)}\nas {asker.who} ({members})\n"
-            f"interpreted: {_short(one)}\ncompiled:    {_short(two)}"
+            f"interpreted: {_short(found.one)}\ncompiled:    {_short(found.two)}"
         )
 
 
@@ -268,21 +262,6 @@ def _first_ids(both: Both) -> dict[str, list[str]]:
         for type_, row in both.group_rows[letter].items():
             found.setdefault(type_, []).append(str(GlobalId(type_, group, row)))
     return found
-
-
-def same(one: dict[str, Any], two: dict[str, Any]) -> bool:
-    """Are two answers equal but for moments and the order of errors?"""
-    return comparable(one) == comparable(two)
-
-
-def _all_null(answer: dict[str, Any]) -> bool:
-    return "data" in answer and answer["data"] is None
-
-
-def _tells_more(one: dict[str, Any], two: dict[str, Any]) -> bool:
-    """Does the first answer have all errors of the second, which has some?"""
-    more, fewer = (Counter(comparable(answer)[1]) for answer in (one, two))
-    return bool(fewer) and fewer <= more
 
 
 def _short(answer: dict[str, Any]) -> str:

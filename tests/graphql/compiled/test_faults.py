@@ -6,12 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from graphql import FragmentSpreadNode
+from graphql import Executor, FragmentSpreadNode
 
 from forecourt.domain.entities import ENTITIES
 from forecourt.graphql import encode
-from forecourt.graphql.compiled import complete, control, execute, slots, variables
+from forecourt.graphql.compiled import complete, control, execute, failures, slots, variables
 from forecourt.graphql.compiled.execute import Engine
+from forecourt.graphql.compiled.failures import Failures
 from forecourt.graphql.compiled.plan import PlanSelection
 from forecourt.graphql.select import Selection
 from forecourt.tenancy.reader import compile_sql, cursor, run, sql
@@ -193,6 +194,30 @@ def _one_store_more(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(control, "page_of_stores", page_of_stores)
 
 
+def _errors_as_they_happen(patch: pytest.MonkeyPatch) -> None:
+    """The compiled engine tells errors in the order in which they happened."""
+    patch.setattr(failures, "place", lambda _data, _path: [])
+
+
+def _errors_beside_a_null_lost(patch: pytest.MonkeyPatch) -> None:
+    """The compiled engine tells only the error that makes everything null."""
+    plain = Failures.told
+    patch.setattr(Failures, "told", lambda self, data: plain(self, data)[-1 if self.null else 0 :])
+
+
+def _the_null_told_first(patch: pytest.MonkeyPatch) -> None:
+    """The interpreter tells the error that makes everything null before the others."""
+    plain = Executor.build_response
+
+    def build_response(self: Any, data: Any) -> Any:
+        found: Any = plain(self, data)
+        if data is None and found.errors:
+            found.errors.insert(0, found.errors.pop())
+        return found
+
+    patch.setattr(Executor, "build_response", build_response)
+
+
 FAULTS: dict[str, Fault] = {
     "row rules": _rows_unseen_are_seen,
     "parents": _one_row_too_few,
@@ -211,6 +236,9 @@ FAULTS: dict[str, Fault] = {
     "nulls": _null_is_empty,
     "paths of errors": _an_error_at_its_parent,
     "pages of stores": _one_store_more,
+    "order of errors": _errors_as_they_happen,
+    "errors beside a null": _errors_beside_a_null_lost,
+    "errors beside a null (interpreter)": _the_null_told_first,
 }
 
 

@@ -1,16 +1,17 @@
 """Fields made in Python: the same values, errors and calls in both engines, and nothing more than was asked."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from forecourt.auth.actor import Actor
+from forecourt.auth.actor import Actor, Membership
 from forecourt.graphql import ids
 from forecourt.tenancy.ids import new_id
 from forecourt.tenancy.lanes import Lanes
 from tests.graphql.compiled.conftest import NOW, Both
-from tests.graphql.compiled.made_fields import CALLS, MADE, BothMade, both_made
+from tests.graphql.compiled.made_fields import CALLS, MADE, READ, BothMade, both_made
 
 LINES = '{ store(code: "a1") { labourLines(first: 100) { edges { node { %s } } } } }'
 
@@ -107,6 +108,19 @@ def test_whoever_looks_as_a_role_sees_no_more_than_both_may(made: BothMade, both
     role = both.actor(("STORE_GM", "a1"))
     looking = both.actor(("SERVICE_ADVISOR", "a1")).looking_as(role.memberships[0], new_id(), NOW)
     assert {row["margin"] for row in rows(made.same(looking, LINES % "margin private"))} <= {None}
+
+
+def test_fields_that_fail_and_lists_that_are_refused_have_errors_in_one_order(made: BothMade, both: Both) -> None:
+    program = replace(
+        both.actor(), memberships=(Membership("CLIENT", both.world.stores["a1"].id, permissions=frozenset({READ})),)
+    )
+    text = "labourLines(first: 4) { edges { node { broken wrong } } }"
+    refused = "employees { totalCount }"
+    for parts in ((text, refused), (refused, text), (text, refused, f"again: {text}")):
+        answer = made.compiled(program, f'{{ store(code: "a1") {{ {" ".join(parts)} }} }}')
+        keys = [error["path"][1] for error in answer["errors"]]
+        assert list(dict.fromkeys(keys)) == [part.split("(")[0].split()[0].strip(":") for part in parts]
+        assert len(keys) > len(parts)
 
 
 # --- calls -----------------------------------------------------------------------------------------------------------

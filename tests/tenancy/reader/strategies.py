@@ -42,11 +42,13 @@ def _compare(store: ScratchStore, entity: Entity, field: Field) -> st.SearchStra
     if field.kind is Kind.TEXT:
         operators.append(Operator.CONTAINS)
     name = st.just(field.name)
-    return st.one_of(
+    found = [
         st.builds(Compare, name, st.sampled_from(operators), drawn),
-        st.builds(Compare, name, st.just(Operator.IN), st.lists(drawn, max_size=3).map(tuple)),
         st.builds(Compare, name, st.just(Operator.IS_NULL), st.booleans()),
-    )
+    ]
+    if field.kind is not Kind.BOOL:  # the API has no list of yes and no
+        found.append(st.builds(Compare, name, st.just(Operator.IN), st.lists(drawn, max_size=3).map(tuple)))
+    return st.one_of(found)
 
 
 def conditions(store: ScratchStore, entity: Entity, depth: int = 2) -> st.SearchStrategy[Condition]:

@@ -258,7 +258,7 @@ def serve(server: Server, settings: Settings) -> None:
     gc.collect()
     gc.freeze()
     # A request leaves no cycles behind but in errors; by default young objects are gone through every few requests.
-    gc.set_threshold(20_000, 20, 50)
+    gc.set_threshold(10_000, 5, 10)
     uvicorn.run(
         app,
         host=settings.host,

@@ -26,13 +26,15 @@ _PATIENCE = 5.0
 class Writer:
     """A connection for one transaction's messages. Nobody else may use its socket while a message is answered."""
 
-    __slots__ = ("_answer", "_driver", "_pg", "_results", "_writing")
+    __slots__ = ("_answer", "_driver", "_ended", "_pg", "_results", "_writing")
 
     def __init__(self, driver: "psycopg.AsyncConnection[Any]") -> None:
         self._driver = driver
         self._pg: PGconn = driver.pgconn
         self._answer: asyncio.Future[None] | None = None
         self._results: list[PGresult] = []
+        #: the answer is here, whether anybody waits for it or not
+        self._ended = True
         self._writing = False
 
     @property
@@ -66,7 +68,7 @@ class Writer:
 
     async def _answered(self) -> None:
         loop, descriptor = asyncio.get_running_loop(), self._pg.socket
-        self._answer, self._results = loop.create_future(), []
+        self._answer, self._results, self._ended = loop.create_future(), [], False
         loop.add_reader(descriptor, self._readable)
         try:
             if self._pg.flush():
@@ -81,6 +83,8 @@ class Writer:
             self._stop(descriptor)
 
     async def _cancel(self) -> None:
+        if self._ended:  # it came while the task was on its way to here
+            return
         self._answer = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(_PATIENCE):
@@ -120,6 +124,7 @@ class Writer:
             self._end(error)
 
     def _end(self, error: psycopg.Error | None) -> None:
+        self._ended = True
         if self._answer is None or self._answer.done():
             return
         if error is None:

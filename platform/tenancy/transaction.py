@@ -115,6 +115,8 @@ class Transaction:
 
     def connection(self) -> Connection:
         """SQLAlchemy's connection in this transaction. To be called where SQLAlchemy waits (in its greenlet)."""
+        if self._over:
+            raise psycopg.errors.InvalidTransactionState("the transaction has ended")
         if self._held is None:
             self._take()
         assert self._held is not None  # noqa: S101  (taken just now)

@@ -139,6 +139,8 @@ async def test_a_transaction_that_has_ended_sends_nothing_more(world: World, eng
         await session.rollback()
         with pytest.raises(psycopg.errors.InvalidTransactionState):
             await send_in(session, [Statement(INSERT, [52])])
+    with pytest.raises(psycopg.errors.InvalidTransactionState):
+        await session.execute(text("select 1"))
     assert await kept(engines, store) == []
 
 

@@ -24,7 +24,7 @@ from graphql import (
 )
 from strawberry.schema.schema import validate_document
 
-from ..limits import MOST_TOKENS, DepthRule
+from ..limits import PARSING, DepthRule
 from .variables import FREE_OPERATORS, Variables
 
 #: Arguments whose value a plan need not know.
@@ -76,7 +76,7 @@ class NoDocument:
 def read_document(schema: GraphQLSchema, text: str, made: Mapping[str, frozenset[str]]) -> Document | NoDocument:
     """Parse and validate, as graphql-core's way does. `made`: see `plan.made_fields`."""
     try:
-        tree = parse(text, max_tokens=MOST_TOKENS)
+        tree = parse(text, **PARSING)
     except GraphQLError as error:
         return NoDocument([error], None)
     errors = validate_document(schema, tree, (*specified_rules, DepthRule))

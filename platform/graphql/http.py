@@ -9,9 +9,6 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from graphql import GraphQLError
-from starlette.datastructures import FormData
-from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive, Scope, Send
 
@@ -75,7 +72,7 @@ class Endpoint:
         if len(headers) < len(scope["headers"]):
             headers = _joined(scope["headers"])
         request = Request(scope, partial(self._patiently, receive))
-        media = JSON_TYPE
+        media, operation = JSON_TYPE, None
         try:
             media = accepted(headers.get(b"accept", b""))
             operation = await self._operation(request, receive, headers)
@@ -87,7 +84,8 @@ class Endpoint:
         except Exception as error:  # the door's last line
             answer = _refused(error, media, headers, request)
         finally:
-            await request.close()
+            if operation is not None and operation.form is not None:
+                await operation.form.close()
         await answer(send)
 
     async def _answer(self, request: Request, operation: Operation, media: bytes) -> Answer:
@@ -120,7 +118,7 @@ class Endpoint:
         if headers.get(b"content-encoding", b"identity") != b"identity":
             raise Malformed(415, "content-encoding", malformed.ENCODED, {"accept-encoding": "identity"})
         if kind is not JSON_TYPE:
-            return from_form(await self._form(request, headers))
+            return await self._upload(request, headers)
         try:
             body = await self.patience.wait_for(self._body(receive))
         except TimeoutError as error:
@@ -145,18 +143,15 @@ class Endpoint:
             pieces.append(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    async def _form(self, request: Request, headers: Mapping[bytes, bytes]) -> FormData:
-        """The parts of an upload. Its caller is known before gigabytes are taken from them."""
+    async def _upload(self, request: Request, headers: Mapping[bytes, bytes]) -> Operation:
+        """The operation of a form. Its caller is known before gigabytes are taken from them."""
         length = headers.get(b"content-length")
         if length is None:
             raise Malformed(411, "content-length", malformed.LENGTH)
         if not length.isdigit() or int(length) > self.most_upload_bytes:
             raise Malformed(413, "content-length", malformed.too_long(self.most_upload_bytes))
         await self.make_context(request)
-        try:
-            return await request.form(max_files=100, max_fields=10, max_part_size=self.most_bytes)
-        except (HTTPException, MultiPartException, ValueError) as error:
-            raise Malformed(400, "body", malformed.FORM) from error
+        return await from_form(request.headers, request.stream(), self.most_bytes)
 
     async def _patiently(self, receive: Receive) -> Message:
         """The next piece of an upload."""

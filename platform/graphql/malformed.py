@@ -47,6 +47,10 @@ NO_PLACE = Saying(
     "所指位置不存在或不为 null。路径应如 variables.input.file，且该处为 null。",
     "It names a place that is not there or not null. A path looks like variables.input.file, where null stands.",
 )
+NO_TEXT = Saying(
+    "含有 U+0000 或不完整的代理对，它们不是可存储的字符。请去掉。",
+    "It has a text with U+0000 or half a surrogate pair, which cannot be stored. Leave them out.",
+)
 NUMBER = Saying(
     "含有无法读取的数字（NaN、Infinity、过大或位数过多）。请发送有限的数字，或使用文本。",
     "It has a number that cannot be read (NaN, Infinity, too large or too long). Send finite numbers, or a text.",

@@ -3,12 +3,13 @@
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 import orjson
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData, Headers, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 
 from . import malformed
 from .malformed import Malformed
@@ -23,6 +24,8 @@ class Operation(NamedTuple):
     writes: bool = True
     #: the client asks how it is answered
     explain: bool = False
+    #: has the files, which are open until it has run
+    form: FormData | None = None
 
 
 def from_body(body: bytes) -> Operation:
@@ -58,25 +61,22 @@ def from_query(query_string: bytes) -> Operation:
     return _from_parts("query string", parts)._replace(writes=False)
 
 
-def from_form(form: FormData) -> Operation:
-    """The operation of a form: `operations`, `map`, then the files (GraphQL multipart request specification).
+async def from_form(headers: Headers, stream: AsyncGenerator[bytes, None], most_bytes: int) -> Operation:
+    """The operation of a form: `operations`, `map`, then the files (GraphQL multipart request specification). Files may be as
+    long as they are, each other part has at most `most_bytes`.
 
     Raises:
         Malformed: 400, it is none.
     """
-    operations, places = (read_json(_text(form.get(name), name), name) for name in ("operations", "map"))
-    if not isinstance(places, dict):
-        raise Malformed(400, "map", malformed.expected(dict, places))
-    operation = _from_parts("operations", operations)
-    for name, paths in places.items():
-        file = form.get(name)
-        if not isinstance(file, UploadFile):
-            raise Malformed(400, "map", malformed.FILE_MISSING)
-        if not isinstance(paths, list):
-            raise Malformed(400, "map", malformed.expected(list, paths))
-        for path in paths:
-            _place(operation.variables, path, file)
-    return operation
+    try:
+        form = await _Parts(headers, stream, max_files=100, max_fields=10, max_part_size=most_bytes).parse()
+    except (MultiPartException, ValueError) as error:
+        raise Malformed(400, "body", malformed.FORM) from error
+    try:
+        return _of_form(form)
+    except Malformed:
+        await form.close()
+        raise
 
 
 #: Parts of a request that may be there once.
@@ -102,6 +102,8 @@ def _from_parts(whole: str, parts: Any) -> Operation:
         raise Malformed(400, "query", malformed.PERSISTED if stored else malformed.QUERY)
     if not isinstance(query, str):
         raise Malformed(400, "query", malformed.expected(str, query))
+    if "\\u" in query and _NO_LITERAL.search(query):
+        raise Malformed(400, "query", malformed.NO_TEXT)
     return Operation(query, variables or {}, name, explain=extensions is not None and extensions.get("explain") is True)
 
 
@@ -109,21 +111,29 @@ def _from_parts(whole: str, parts: Any) -> Operation:
 
 #: orjson makes floats of whole numbers beyond 64 bits.
 _LONG_NUMBER = re.compile(rb"[0-9]{16}")
+#: PostgreSQL stores neither, and half a surrogate pair is no character at all.
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+#: The same within a document, where halves are refused by the lexer.
+_NO_LITERAL = re.compile(r"\\u(?:0000|\{0+\})")
 
 
 def read_json(text: bytes, part: str) -> Any:
     """A JSON text.
 
     Raises:
-        Malformed: 400, this part of the request is none.
+        Malformed: 400, this part of the request is none, or has what no database can store.
     """
     if not _LONG_NUMBER.search(text):
         try:
-            return orjson.loads(text)
-        except orjson.JSONDecodeError:  # it refuses half surrogate pairs, which JSON allows, and does not say where
+            found = orjson.loads(text)
+        except orjson.JSONDecodeError:  # it refuses half surrogate pairs, and does not say where the text is wrong
             pass
+        else:
+            if b"\\u0000" in text:
+                _check_texts(found, part)
+            return found
     try:
-        return json.loads(text.decode(), parse_constant=_finite, parse_float=_finite)
+        found = json.loads(text.decode(), parse_constant=_finite, parse_float=_finite)
     except json.JSONDecodeError as error:
         raise Malformed(400, part, malformed.not_json(error.lineno, error.colno)) from error
     except UnicodeDecodeError as error:
@@ -132,6 +142,20 @@ def read_json(text: bytes, part: str) -> Any:
         raise Malformed(400, part, malformed.TOO_DEEP) from error
     except ValueError as error:
         raise Malformed(400, part, malformed.NUMBER) from error
+    _check_texts(found, part)
+    return found
+
+
+def _check_texts(found: Any, part: str) -> None:
+    waiting = [found]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str) and _NO_TEXT.search(one):
+            raise Malformed(400, part, malformed.NO_TEXT)
+        if isinstance(one, dict):
+            waiting += [*one, *one.values()]
+        elif isinstance(one, list):
+            waiting += one
 
 
 def _finite(text: str) -> float:
@@ -143,6 +167,39 @@ def _finite(text: str) -> float:
 
 
 # --- files -----------------------------------------------------------------------------------------------------------
+
+
+class _Parts(MultiPartParser):
+    """Refuses a body that ends before its last boundary; starlette would leave out its last part, with the file open."""
+
+    _whole = False
+
+    def on_end(self) -> None:
+        self._whole = True
+
+    async def parse(self) -> FormData:
+        form = await super().parse()
+        if not self._whole:
+            for file in self._files_to_close_on_error:
+                file.close()
+            raise MultiPartException("it ends too early")
+        return form
+
+
+def _of_form(form: FormData) -> Operation:
+    operations, places = (read_json(_text(form.get(name), name), name) for name in ("operations", "map"))
+    if not isinstance(places, dict):
+        raise Malformed(400, "map", malformed.expected(dict, places))
+    operation = _from_parts("operations", operations)
+    for name, paths in places.items():
+        file = form.get(name)
+        if not isinstance(file, UploadFile):
+            raise Malformed(400, "map", malformed.FILE_MISSING)
+        if not isinstance(paths, list):
+            raise Malformed(400, "map", malformed.expected(list, paths))
+        for path in paths:
+            _place(operation.variables, path, file)
+    return operation._replace(form=form)
 
 
 def _text(value: Any, name: str) -> bytes:

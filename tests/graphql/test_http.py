@@ -117,6 +117,10 @@ def test_a_null_that_rises_to_the_top_is_an_answer_with_data(door: Door) -> None
         (b'{"query": "{a}", "variables": {"x": NaN}}', "body", "It has a number that cannot be read"),
         (b'{"query": "{a}", "variables": {"x": 1e400}}', "body", "It has a number that cannot be read"),
         (b'{"query": "{a}", "variables": {"x": ' + b"9" * 5_000 + b"}}", "body", "It has a number that cannot be read"),
+        (b'{"query": "{a}", "variables": {"x": ["\\u0000"]}}', "body", "It has a text with U+0000"),
+        (b'{"query": "{a}", "variables": {"\\ud800": 1}}', "body", "It has a text with U+0000"),
+        (b'{"query": "{a(b: \\"\\\\u0000\\")}"}', "query", "It has a text with U+0000"),
+        (b'{"query": "{a(b: \\"\\\\u{00}\\")}"}', "query", "It has a text with U+0000"),
         (b"[" * 20_000, "body", "It is nested too deeply."),
         (
             b'{"query": "{a}", "variables": ' + b'{"a":' * 20_000 + b"1" + b"}" * 20_001,

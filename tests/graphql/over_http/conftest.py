@@ -56,8 +56,8 @@ class Served:
         return str(ids.GlobalId(type_, self.world.stores[code].id, new_id()))
 
 
-def token_of(world: World) -> str:
-    """A bearer token of an agent of store a1, who also analyses the whole group."""
+def token_of(world: World, *roles: tuple[str, str | None]) -> str:
+    """A bearer token of somebody of group a with (role, store or None) memberships."""
 
     async def issue() -> str:
         engines, group = Engines(world.server, world.database.settings), world.groups["a"]
@@ -65,8 +65,9 @@ def token_of(world: World) -> str:
             async with open_group_work(Platform(engines), group, Actor.for_system("test", group.id)) as work:
                 name = f"p{new_id().hex[-12:]}"
                 made = await actions.create_account(work, name=name, display_name="Wang Fang", language="en")
-                await actions.add_membership(work, made, role="CS_AGENT", store_id=world.stores["a1"].id)
-                await actions.add_membership(work, made, role="HQ_ANALYST")
+                for role, code in roles:
+                    store = None if code is None else world.stores[code].id
+                    await actions.add_membership(work, made, role=role, store_id=store)
                 issued = await actions.issue_token(work, made, label="test", lifetime=timedelta(days=1))
                 return issued.clear
         finally:
@@ -90,7 +91,8 @@ def serving(world: World) -> Iterator[Served]:
         while not server.started:
             assert thread.is_alive()
             time.sleep(0.02)
-        yield Served(world, server.servers[0].sockets[0].getsockname()[1], token_of(world), faults.texts)
+        token = token_of(world, ("CS_AGENT", "a1"), ("HQ_ANALYST", None))
+        yield Served(world, server.servers[0].sockets[0].getsockname()[1], token, faults.texts)
     finally:
         server.should_exit = True
         thread.join(20)

@@ -32,7 +32,7 @@ HEADERS = (
     "accept", "accept-charset", "accept-encoding", "accept-language", "authorization", "content-encoding",
     "content-language", "content-type",
     "cookie", "date", "forwarded", "if-match", "if-none-match", "idempotency-key", "origin", "range", "referer", "sec-fetch-site", "te",
-    "traceparent", "tracestate", "baggage", "user-agent", "via", "x-forecourt-view-as", "x-forwarded-for",
+    "traceparent", "tracestate", "baggage", "user-agent", "via", "forecourt-view-as", "x-forwarded-for",
     "x-http-method-override", "x-request-id",
 )  # fmt: skip
 #: Headers that decide where a request ends.

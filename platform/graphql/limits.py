@@ -63,3 +63,18 @@ class Limits(SchemaExtension):
         execution.parse_options = cast(Any, dict(PARSING))
         execution.validation_rules = (*execution.validation_rules, DepthRule)
         yield
+
+
+class Known(SchemaExtension):
+    """Neither parses nor validates what was parsed and validated before, by the same limits and rules (`Context.valid`)."""
+
+    def on_parse(self) -> Iterator[None]:
+        """Before parsing."""
+        self.execution_context.graphql_document = self.execution_context.context.valid
+        yield
+
+    def on_validate(self) -> Iterator[None]:
+        """Before validation, which is left out where its errors are known."""
+        if self.execution_context.context.valid is not None:
+            self.execution_context.pre_execution_errors = []
+        yield

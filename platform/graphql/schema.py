@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 import strawberry
-from graphql import GraphQLError, OperationDefinitionNode, parse
+from graphql import GraphQLError, parse
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.types.graphql import OperationType
@@ -14,6 +14,7 @@ from strawberry.types.graphql import OperationType
 from ..errors import Throttled
 from ..telemetry import GRAPHQL_OPERATIONS
 from ..tenancy.reader.entity import Entities
+from .compiled.document import Document, NoDocument, names_of
 from .compiled.execute import Engine
 from .compiled.explain import Explanation, answered
 from .compiled.explained import as_data
@@ -21,7 +22,7 @@ from .compiled.mutate import Writes
 from .context import Context
 from .encode import encoded, plain
 from .errors import Saying, formatted
-from .limits import PARSING, Limits
+from .limits import PARSING, Known, Limits
 from .mutation import Mutation, Mutations
 from .roots import made_group, made_query, made_store, made_viewer
 from .scalars import SCALARS
@@ -72,7 +73,7 @@ def build(entities: Entities, parts: Parts | None = None) -> ApiSchema:
         query=made_query(store, group, made_viewer(parts.viewer), parts.query),
         mutation=mutations.type(parts.mutations) if parts.mutations else None,
         types=[*types.objects.values(), *parts.types],
-        extensions=[Limits],
+        extensions=[Limits, Known],
         config=StrawberryConfig(auto_camel_case=True, default_resolver=read_value, scalar_map=SCALARS),
     )
     made.compiled = Engine(made._schema, entities)
@@ -134,6 +135,7 @@ async def _answer(
     *,
     writes: bool,
 ) -> dict[str, Any]:
+    document: Document | NoDocument | None = None
     if context.read_compiled is not None:
         document = await schema.compiled.read(context, query)
         asked = schema.writes.asked(document, operation) if writes and schema.writes is not None else None
@@ -143,7 +145,7 @@ async def _answer(
             found = await schema.compiled.answer(context, document, variables, operation)
         if found is not None:
             return _counted(found, "query" if asked is None else "mutation", "compiled")
-    found = await _interpreted(schema, context, query, variables, operation, writes=writes)
+    found = await _interpreted(schema, context, query, variables, operation, writes=writes, read=document)
     return _counted(found, "unknown", "core")
 
 
@@ -181,12 +183,14 @@ async def _interpreted(
     operation: str | None,
     *,
     writes: bool,
+    read: Document | NoDocument | None = None,
 ) -> dict[str, Any]:
-    """The answer of graphql-core."""
+    """The answer of graphql-core; `read` is the document where it was read before."""
     says = {"language": context.language, "request_id": context.request_id}
-    refusal = _several(query, operation)
+    refusal = _several(query, operation, read)
     if refusal is not None:
         return {"errors": [formatted(refusal, **says)]}
+    context.valid = read.tree if isinstance(read, Document) else None
     # That there are no subscriptions is left to the validation to say.
     allowed = set(OperationType) if writes else set(OperationType) - {OperationType.MUTATION}
     try:
@@ -209,14 +213,19 @@ async def _interpreted(
     return answer | ({"errors": errors} if errors else {})
 
 
-def _several(query: str, operation: str | None) -> GraphQLError | None:
+def _several(query: str, operation: str | None, read: Document | NoDocument | None) -> GraphQLError | None:
     """The specification's request errors about which operation is meant; a syntax error is left to the schema."""
-    try:
-        document = parse(query, **PARSING)
-    except GraphQLError as error:
-        return error
-    operations = [item for item in document.definitions if isinstance(item, OperationDefinitionNode)]
-    names = [item.name.value if item.name else None for item in operations]
+    names: Sequence[str | None]
+    if isinstance(read, Document):
+        names = list(read.operations)
+    elif read is not None and read.names is not None:
+        names = read.names
+    else:
+        try:
+            document = parse(query, **PARSING)
+        except GraphQLError as error:
+            return error
+        names = names_of(document)
     if operation is None and len(names) > 1:
         return GraphQLError("Must provide operation name if query contains multiple operations.")
     if operation is not None and operation not in names:

@@ -82,7 +82,7 @@ def build_app(server: Server, settings: Settings) -> Starlette:
     sso = PlatformSso(lambda: app.state.platform, sign_in_from)
     desk = StaffDesk(lambda: app.state.platform, operation_context, sso.leave)
     sso_pages = SsoPages(desk, sso, secret=server.secrets.derive("sign-in transaction").hex())
-    graphql = Route("/graphql", Endpoint(api_schema(), bearer_context, uploads=True))
+    graphql = Route("/graphql", Endpoint(api_schema(), bearer_context, uploads=True, explain=settings.explain))
     routes = [
         graphql,
         *surveys.routes(),

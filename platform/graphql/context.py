@@ -13,6 +13,8 @@ from typing import Any, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from graphql import DocumentNode
+
 from ..auth.actor import Actor
 from ..clock import SYSTEM_CLOCK, Clock
 from ..domain.reading import viewer_of
@@ -65,6 +67,8 @@ class Context:
     read_compiled: Callable[[Any, Variant, Run], Awaitable[list[list[Row]]]] | None = None
     #: what the mutation that runs now holds open; None in a query
     unit: Unit | None = None
+    #: the document that runs now, where it is known to be valid
+    valid: DocumentNode | None = None
     _slots: asyncio.Semaphore | None = None
     _loading: "asyncio.Task[Stores] | None" = None
     _stores: Stores | None = None

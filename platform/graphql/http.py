@@ -1,51 +1,34 @@
 """GraphQL over HTTP: POST with JSON, GET for queries, and multipart uploads where a deployment allows them.
 
 Whatever cannot be understood is answered with a 4xx and a JSON body in GraphQL's error form. A context is made for every
-operation, after the body was read, so nobody holds a context while they send slowly.
+operation, after the body was read, so nobody holds a context while they send slowly. The contract: docs/api/http.md.
 """
 
-import json
-import re
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
-from functools import lru_cache
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
-import orjson
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException
+from graphql import GraphQLError
 from starlette.requests import ClientDisconnect, Request
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
-from ..errors import ForecourtError, Throttled
+from ..errors import Throttled
+from . import malformed
 from .context import Context
 from .encode import encoded
-from .errors import CATALOGUE, code_of
-from .schema import ApiSchema, run_encoded
+from .errors import code_of, formatted
+from .malformed import Malformed
+from .media import JSON_TYPE, RESPONSE_TYPE, accepted, sent_as
+from .operation import Operation, from_body, from_form, from_query
+from .patience import Patience
+from .schema import ApiSchema, MutationNotAllowed, run_encoded
 
-JSON_TYPE = b"application/json"
-RESPONSE_TYPE = b"application/graphql-response+json"
-_STATUS = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403, "NOT_FOUND": 404, "THROTTLED": 429, "TIMEOUT": 504}
-_STATUS |= {"UNAVAILABLE": 503, "INTERNAL": 500}
+_STATUS = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403, "VIEW_ONLY": 403, "NOT_FOUND": 404, "THROTTLED": 429}
+_STATUS |= {"INTERNAL": 500, "TIMEOUT": 504, "UNAVAILABLE": 503}
 
-
-class Malformed(Exception):
-    """A request that is no GraphQL request: the status and what is wrong with it."""
-
-    def __init__(self, status: int, message: str, **headers: str) -> None:
-        super().__init__(message)
-        self.status, self.headers = status, headers
-
-
-class Operation(NamedTuple):
-    """One operation as it came over HTTP."""
-
-    query: str
-    variables: dict[str, Any]
-    name: str | None = None
-    writes: bool = True
-    #: the client asks how it is answered
-    explain: bool = False
+#: Of every answer: it depends on what the caller accepts, and holds what only they may see.
+_ALWAYS = ((b"vary", b"accept, accept-language"), (b"cache-control", b"no-store"))
+_HEADERS = {media: (*_ALWAYS, (b"content-type", media)) for media in (JSON_TYPE, RESPONSE_TYPE)}
 
 
 class Answer(NamedTuple):
@@ -57,19 +40,15 @@ class Answer(NamedTuple):
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
     async def __call__(self, send: Send) -> None:
-        length = b"%d" % len(self.body)
-        headers = [*self.headers, (b"content-type", self.media), (b"content-length", length)]
+        headers = [*_HEADERS[self.media], (b"content-length", b"%d" % len(self.body)), *self.headers]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": self.body})
 
 
-#: The answer depends on what the caller accepts; caches have to know.
-_VARIES = ((b"vary", b"accept"),)
-
-
 class Endpoint:
     """The ASGI application at `/graphql`. `make_context` signs the caller in and may raise any `ForecourtError`. `explain`
-    lets requests ask by the extension `explain` how they are answered."""
+    lets requests ask by the extension `explain` how they are answered. `patience` is how many seconds a JSON body may take
+    to come, and each next piece of an upload."""
 
     def __init__(
         self,
@@ -81,61 +60,72 @@ class Endpoint:
         explain: bool = False,
         most_bytes: int = 1_000_000,
         most_upload_bytes: int = 2_000_000_000,
+        patience: float = 30.0,
     ) -> None:
         self.schema, self.make_context = schema, make_context
         self.get, self.uploads, self.explain = get, uploads, explain
         self.most_bytes, self.most_upload_bytes = most_bytes, most_upload_bytes
+        self.patience = Patience(patience)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
+        headers = dict(scope["headers"])
+        if len(headers) < len(scope["headers"]):
+            headers = _joined(scope["headers"])
+        request = Request(scope, partial(self._patiently, receive))
+        media, operation = JSON_TYPE, None
         try:
-            answer = await self._answer(request, dict(scope["headers"]))
+            media = accepted(headers.get(b"accept", b""))
+            operation = await self._operation(request, receive, headers)
+            answer = await self._answer(request, operation, media)
         except Malformed as error:
-            answer = _failed(error.status, "BAD_USER_INPUT", str(error), error.headers)
+            answer = _malformed(error, media, headers)
         except ClientDisconnect:
             return
+        except Exception as error:  # the door's last line
+            answer = _refused(error, media, headers, request)
         finally:
-            await request.close()
+            if operation is not None and operation.form is not None:
+                await operation.form.close()
         await answer(send)
 
-    async def _answer(self, request: Request, headers: Mapping[bytes, bytes]) -> Answer:
-        accept = headers.get(b"accept", b"")
-        media = _accepted(accept) if len(accept) < _LONG_HEADER else _accepted.__wrapped__(accept)
-        operation = await self._operation(request, headers)
+    async def _answer(self, request: Request, operation: Operation, media: bytes) -> Answer:
+        context = await self.make_context(request)
         try:
-            context = await self.make_context(request)
-        except ForecourtError as error:
-            code = code_of(error)
-            more = {"retry-after": str(int(error.retry_after) + 1)} if isinstance(error, Throttled) else {}
-            if code == "UNAUTHENTICATED":
-                more["www-authenticate"] = _challenge(headers.get(b"authorization", b""))
-            language = headers.get(b"accept-language", b"").decode("latin-1")
-            return _failed(_STATUS.get(code, 400), code, CATALOGUE[code].in_language(language), more)
-        answer, ran = await run_encoded(
-            self.schema,
-            context,
-            operation.query,
-            operation.variables,
-            operation.name,
-            writes=operation.writes,
-            explained=self.explain and operation.explain,
-        )
-        return Answer(400 if media == RESPONSE_TYPE and not ran else 200, media, answer, _VARIES)
+            answer, ran = await run_encoded(
+                self.schema,
+                context,
+                operation.query,
+                operation.variables,
+                operation.name,
+                writes=operation.writes,
+                explained=self.explain and operation.explain,
+            )
+        except MutationNotAllowed as error:
+            raise Malformed(405, "method", malformed.MUTATION, {"allow": "POST"}) from error
+        return Answer(200 if ran or media is JSON_TYPE else 400, media, answer)
 
-    async def _operation(self, request: Request, headers: Mapping[bytes, bytes]) -> Operation:
-        allowed = "GET, POST" if self.get else "POST"
-        if request.method == "GET" and self.get:
-            return _from_query(request.query_params)
-        if request.method != "POST":
-            raise Malformed(405, f"Use {allowed}.", allow=allowed)
-        kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
-        if kind == JSON_TYPE:
-            return _from_body(_json(await self._body(request)))
-        if kind == b"multipart/form-data" and self.uploads:
-            return await self._from_form(request)
-        raise Malformed(415, f"Send {JSON_TYPE.decode()}.")
+    async def _operation(self, request: Request, receive: Receive, headers: Mapping[bytes, bytes]) -> Operation:
+        method = request.scope["method"]
+        if method == "GET" and self.get:
+            query_string = request.scope["query_string"]
+            if len(query_string) > self.most_bytes:
+                raise Malformed(414, "query string", malformed.too_long(self.most_bytes))
+            return from_query(query_string)
+        if method != "POST":
+            allowed = "GET, POST" if self.get else "POST"
+            raise Malformed(405, "method", malformed.methods(allowed), {"allow": allowed})
+        kind = sent_as(headers.get(b"content-type", b""), uploads=self.uploads)
+        if headers.get(b"content-encoding", b"identity") != b"identity":
+            raise Malformed(415, "content-encoding", malformed.ENCODED, {"accept-encoding": "identity"})
+        if kind is not JSON_TYPE:
+            return await self._upload(request, headers)
+        try:
+            body = await self.patience.wait_for(self._body(receive))
+        except TimeoutError as error:
+            raise _slow() from error
+        return from_body(body)
 
-    async def _body(self, request: Request) -> bytes:
+    async def _body(self, receive: Receive) -> bytes:
         """The whole body; most come in one piece.
 
         Raises:
@@ -143,40 +133,44 @@ class Endpoint:
         """
         pieces, size, more = [], 0, True
         while more:
-            message = await request.receive()
+            message = await receive()
             if message["type"] == "http.disconnect":
                 raise ClientDisconnect
             piece, more = message.get("body", b""), message.get("more_body", False)
             size += len(piece)
             if size > self.most_bytes:
-                raise Malformed(413, f"At most {self.most_bytes} bytes.")
+                raise Malformed(413, "body", malformed.too_long(self.most_bytes))
             pieces.append(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    async def _from_form(self, request: Request) -> Operation:
-        """GraphQL multipart: `operations`, `map`, then the files."""
-        length = request.headers.get("content-length", "")
+    async def _upload(self, request: Request, headers: Mapping[bytes, bytes]) -> Operation:
+        """The operation of a form. Its caller is known before gigabytes are taken from them."""
+        length = headers.get(b"content-length")
+        if length is None:
+            raise Malformed(411, "content-length", malformed.LENGTH)
         if not length.isdigit() or int(length) > self.most_upload_bytes:
-            raise Malformed(413, f"At most {self.most_upload_bytes} bytes, with a content-length.")
+            raise Malformed(413, "content-length", malformed.too_long(self.most_upload_bytes))
+        await self.make_context(request)
+        return await from_form(request.headers, request.stream(), self.most_bytes)
+
+    async def _patiently(self, receive: Receive) -> Message:
+        """The next piece of an upload."""
         try:
-            form = await request.form(max_files=100, max_fields=10, max_part_size=self.most_bytes)
-        except (MultiPartException, ValueError) as error:
-            raise Malformed(400, "The multipart body cannot be read.") from error
-        except Exception as error:
-            if type(error).__name__ != "HTTPException":
-                raise
-            raise Malformed(400, "The multipart body cannot be read.") from error
-        operations, places = (_json(_text(form.get(name), name)) for name in ("operations", "map"))
-        if not isinstance(places, dict):
-            raise Malformed(400, "map must be an object.")
-        operation = _from_body(operations)
-        for name, paths in places.items():
-            file = form.get(name)
-            if not isinstance(file, UploadFile) or not isinstance(paths, list):
-                raise Malformed(400, "map names a file that was not sent.")
-            for path in paths:
-                _place(operation.variables, path, file)
-        return operation
+            return await self.patience.wait_for(receive())
+        except TimeoutError as error:
+            raise _slow() from error
+
+
+def _slow() -> Malformed:
+    return Malformed(408, "body", malformed.SLOW, {"connection": "close"})
+
+
+def _joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """The headers of a request that has some more than once: these mean a list (RFC 9110 §5.3)."""
+    found: dict[bytes, bytes] = {}
+    for name, value in headers:
+        found[name] = found[name] + b", " + value if name in found else value
+    return found
 
 
 def _challenge(authorization: bytes) -> str:
@@ -185,94 +179,28 @@ def _challenge(authorization: bytes) -> str:
     return 'Bearer realm="forecourt"' + (', error="invalid_token"' if scheme.lower() == b"bearer" else "")
 
 
-#: Bytes from which on what a header means is not remembered.
-_LONG_HEADER = 500
+def _malformed(error: Malformed, media: bytes, headers: Mapping[bytes, bytes]) -> Answer:
+    message = error.in_language(_language(headers))
+    extensions = {"code": "BAD_USER_INPUT", "part": error.part}
+    return _failed(error.status, media, {"message": message, "extensions": extensions}, error.headers)
 
 
-@lru_cache(maxsize=500)
-def _accepted(header: bytes) -> bytes:
-    """The media type of the answer.
-
-    Raises:
-        Malformed: 406, neither type is accepted.
-    """
-    wanted = [part.partition(b";")[0].strip().lower() for part in header.split(b",")]
-    if RESPONSE_TYPE in wanted:
-        return RESPONSE_TYPE
-    if header.strip() and not {JSON_TYPE, b"*/*", b"application/*"} & set(wanted):
-        raise Malformed(406, f"Accept {RESPONSE_TYPE.decode()} or {JSON_TYPE.decode()}.")
-    return JSON_TYPE
+def _refused(error: Exception, media: bytes, headers: Mapping[bytes, bytes], request: Request) -> Answer:
+    """Who may not ask, or not now; and what should not happen, which is logged."""
+    code, more = code_of(error), {}
+    if code == "UNAUTHENTICATED":
+        more["www-authenticate"] = _challenge(headers.get(b"authorization", b""))
+    if isinstance(error, Throttled):
+        more["retry-after"] = str(int(error.retry_after) + 1)
+    request_id = request.scope.get("state", {}).get("request_id", "")
+    said = formatted(GraphQLError("", original_error=error), language=_language(headers), request_id=request_id)
+    return _failed(_STATUS.get(code, 400), media, said, more)
 
 
-def _from_body(body: Any) -> Operation:
-    if not isinstance(body, dict):
-        raise Malformed(400, "The body must be one JSON object.")
-    return _checked(body.get("query"), body.get("variables"), body.get("operationName"), body.get("extensions"))
+def _language(headers: Mapping[bytes, bytes]) -> str:
+    return headers.get(b"accept-language", b"").decode("latin-1")
 
 
-def _from_query(params: Mapping[str, str]) -> Operation:
-    variables, extensions = (
-        _json(params[key].encode()) if key in params else None for key in ("variables", "extensions")
-    )
-    found = _checked(params.get("query"), variables, params.get("operationName") or None, extensions)
-    return found._replace(writes=False)
-
-
-def _checked(query: Any, variables: Any, name: Any, extensions: Any) -> Operation:
-    if not isinstance(query, str) or not query:
-        raise Malformed(400, "query must be a text.")
-    if variables is not None and not isinstance(variables, dict):
-        raise Malformed(400, "variables must be an object.")
-    if name is not None and not isinstance(name, str):
-        raise Malformed(400, "operationName must be a text.")
-    if extensions is not None and not isinstance(extensions, dict):
-        raise Malformed(400, "extensions must be an object.")
-    return Operation(query, variables or {}, name, explain=extensions is not None and extensions.get("explain") is True)
-
-
-#: orjson makes floats of whole numbers beyond 64 bits.
-_LONG_NUMBER = re.compile(rb"[0-9]{16}")
-
-
-def _json(text: bytes) -> Any:
-    if not _LONG_NUMBER.search(text):
-        with suppress(orjson.JSONDecodeError):  # it refuses half surrogate pairs and 1e400, which JSON allows
-            return orjson.loads(text)
-    try:
-        return json.loads(text.decode(), parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise Malformed(400, "This is not JSON.") from error
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(name)
-
-
-def _text(value: Any, name: str) -> bytes:
-    if not isinstance(value, str):
-        raise Malformed(400, f"{name} is missing.")
-    return value.encode()
-
-
-def _place(variables: dict[str, Any], path: Any, file: UploadFile) -> None:
-    """Put a file where `path` (such as variables.input.file) holds null."""
-    keys = path.split(".") if isinstance(path, str) else []
-    holder: Any = variables
-    for key in keys[1:-1]:
-        holder = _inside(holder, key)
-    if len(keys) < 2 or keys[0] != "variables" or _inside(holder, keys[-1]) is not None:
-        raise Malformed(400, "map names a place that is not there.")
-    holder[int(keys[-1]) if isinstance(holder, list) else keys[-1]] = file
-
-
-def _inside(holder: Any, key: str) -> Any:
-    try:
-        return holder[int(key)] if isinstance(holder, list) else dict(holder)[key]
-    except (KeyError, IndexError, ValueError, TypeError) as error:
-        raise Malformed(400, "map names a place that is not there.") from error
-
-
-def _failed(status: int, code: str, message: str, headers: Mapping[str, str]) -> Answer:
-    body = {"errors": [{"message": message, "extensions": {"code": code}}]}
+def _failed(status: int, media: bytes, error: Mapping[str, Any], headers: Mapping[str, str]) -> Answer:
     more = tuple((name.encode(), value.encode()) for name, value in headers.items())
-    return Answer(status, JSON_TYPE, encoded(body), more)
+    return Answer(status, media, encoded({"errors": [error]}), more)

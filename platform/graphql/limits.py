@@ -1,7 +1,7 @@
 """Limits of a document, checked before anything runs. Linear in the document: every fragment is measured once."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
 
 from graphql import (
     ASTValidationRule,
@@ -16,7 +16,11 @@ from graphql import (
 from strawberry.extensions import SchemaExtension
 
 MOST_TOKENS = 10_000
+MOST_LETTERS = 100_000
 MOST_DEPTH = 30
+
+#: For every parser of documents. Tokens alone bound little: a comment, a text or the space between them may be a megabyte.
+PARSING: Mapping[str, Any] = {"max_tokens": MOST_TOKENS, "max_source_length": MOST_LETTERS}
 
 
 class DepthRule(ASTValidationRule):
@@ -56,6 +60,21 @@ class Limits(SchemaExtension):
     def on_operation(self) -> Iterator[None]:
         """Before parsing."""
         execution = self.execution_context
-        execution.parse_options = {**execution.parse_options, "max_tokens": MOST_TOKENS}
+        execution.parse_options = cast(Any, dict(PARSING))
         execution.validation_rules = (*execution.validation_rules, DepthRule)
+        yield
+
+
+class Known(SchemaExtension):
+    """Neither parses nor validates what was parsed and validated before, by the same limits and rules (`Context.valid`)."""
+
+    def on_parse(self) -> Iterator[None]:
+        """Before parsing."""
+        self.execution_context.graphql_document = self.execution_context.context.valid
+        yield
+
+    def on_validate(self) -> Iterator[None]:
+        """Before validation, which is left out where its errors are known."""
+        if self.execution_context.context.valid is not None:
+            self.execution_context.pre_execution_errors = []
         yield

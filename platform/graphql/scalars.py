@@ -9,6 +9,8 @@ from uuid import UUID
 
 import strawberry
 from graphql import GraphQLError
+from starlette.datastructures import UploadFile
+from strawberry.file_uploads import Upload
 from strawberry.scalars import JSON
 from strawberry.types.scalar import ScalarDefinition
 
@@ -51,6 +53,12 @@ def _read_decimal(text: str) -> Decimal:
     return number
 
 
+def _read_file(value: Any) -> UploadFile:
+    if not isinstance(value, UploadFile):
+        raise GraphQLError("Expected a file, sent in a multipart request.")
+    return value
+
+
 def write_moment(moment: datetime) -> str:
     """A moment in UTC, such as 2026-09-01T08:00:00Z."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
@@ -91,6 +99,11 @@ SCALARS: Mapping[object, ScalarDefinition] = {
         description="An id inside one store (RFC 9562).",
         serialize=str,
         parse_value=_text("a UUID", UUID),
+    ),
+    Upload: strawberry.scalar(
+        name="Upload",
+        description="A file of a multipart request; null stands in its place in the operations 上传文件.",
+        parse_value=_read_file,
     ),
     YearMonth: strawberry.scalar(
         name="YearMonth",

@@ -6,13 +6,15 @@ from functools import lru_cache
 from typing import Any
 
 import strawberry
-from graphql import GraphQLError, OperationDefinitionNode, parse
+from graphql import GraphQLError, parse
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.types.graphql import OperationType
 
 from ..errors import Throttled
 from ..telemetry import GRAPHQL_OPERATIONS
 from ..tenancy.reader.entity import Entities
+from .compiled.document import Document, NoDocument, names_of
 from .compiled.execute import Engine
 from .compiled.explain import Explanation, answered
 from .compiled.explained import as_data
@@ -20,7 +22,7 @@ from .compiled.mutate import Writes
 from .context import Context
 from .encode import encoded, plain
 from .errors import Saying, formatted
-from .limits import MOST_TOKENS, Limits
+from .limits import PARSING, Known, Limits
 from .mutation import Mutation, Mutations
 from .roots import made_group, made_query, made_store, made_viewer
 from .scalars import SCALARS
@@ -37,6 +39,13 @@ class ApiSchema(strawberry.Schema):
 
     def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
         """Nothing: see `errors.formatted`."""
+
+
+class MutationNotAllowed(Exception):
+    """A mutation is meant where none may run; nothing ran."""
+
+    def __init__(self) -> None:
+        super().__init__("This operation cannot be run this way.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +73,7 @@ def build(entities: Entities, parts: Parts | None = None) -> ApiSchema:
         query=made_query(store, group, made_viewer(parts.viewer), parts.query),
         mutation=mutations.type(parts.mutations) if parts.mutations else None,
         types=[*types.objects.values(), *parts.types],
-        extensions=[Limits],
+        extensions=[Limits, Known],
         config=StrawberryConfig(auto_camel_case=True, default_resolver=read_value, scalar_map=SCALARS),
     )
     made.compiled = Engine(made._schema, entities)
@@ -87,7 +96,13 @@ async def run(
 
     An answer without `data` is a request error: nothing ran.
     """
-    return plain(await _answer(schema, context, query, variables or {}, operation, writes=writes))
+    try:
+        return plain(await _answer(schema, context, query, variables or {}, operation, writes=writes))
+    except MutationNotAllowed as error:
+        refusal = GraphQLError(str(error))
+    except Throttled as error:
+        refusal = GraphQLError("throttled", original_error=error)
+    return {"errors": [formatted(refusal, language=context.language, request_id=context.request_id)]}
 
 
 async def run_encoded(
@@ -100,7 +115,12 @@ async def run_encoded(
     writes: bool,
     explained: bool = False,
 ) -> tuple[bytes, bool]:
-    """`run`, with the answer as JSON, and whether anything ran. `explained` adds `extensions.explain`: how it was answered."""
+    """`run`, with the answer as JSON, and whether anything ran. `explained` adds `extensions.explain`: how it was answered.
+
+    Raises:
+        MutationNotAllowed: a mutation is meant, and `writes` is False.
+        Throttled: too many new documents wait to be read.
+    """
     answer = _explained if explained else _answer
     found = await answer(schema, context, query, variables, operation, writes=writes)
     return encoded(found), "data" in found
@@ -115,12 +135,9 @@ async def _answer(
     *,
     writes: bool,
 ) -> dict[str, Any]:
+    document: Document | NoDocument | None = None
     if context.read_compiled is not None:
-        try:
-            document = await schema.compiled.read(context, query)
-        except Throttled as error:
-            refused = GraphQLError("throttled", original_error=error)
-            return {"errors": [formatted(refused, language=context.language, request_id=context.request_id)]}
+        document = await schema.compiled.read(context, query)
         asked = schema.writes.asked(document, operation) if writes and schema.writes is not None else None
         if schema.writes is not None and asked is not None:
             found = await schema.writes.answer(context, asked, variables)
@@ -128,7 +145,7 @@ async def _answer(
             found = await schema.compiled.answer(context, document, variables, operation)
         if found is not None:
             return _counted(found, "query" if asked is None else "mutation", "compiled")
-    found = await _interpreted(schema, context, query, variables, operation, writes=writes)
+    found = await _interpreted(schema, context, query, variables, operation, writes=writes, read=document)
     return _counted(found, "unknown", "core")
 
 
@@ -166,13 +183,16 @@ async def _interpreted(
     operation: str | None,
     *,
     writes: bool,
+    read: Document | NoDocument | None = None,
 ) -> dict[str, Any]:
-    """The answer of graphql-core."""
+    """The answer of graphql-core; `read` is the document where it was read before."""
     says = {"language": context.language, "request_id": context.request_id}
-    refusal = _several(query, operation)
+    refusal = _several(query, operation, read)
     if refusal is not None:
         return {"errors": [formatted(refusal, **says)]}
-    allowed = {OperationType.QUERY, OperationType.MUTATION} if writes else {OperationType.QUERY}
+    context.valid = read.tree if isinstance(read, Document) else None
+    # That there are no subscriptions is left to the validation to say.
+    allowed = set(OperationType) if writes else set(OperationType) - {OperationType.MUTATION}
     try:
         result = await schema.execute(
             query,
@@ -181,31 +201,33 @@ async def _interpreted(
             operation_name=operation,
             allowed_operation_types=allowed,
         )
+    except InvalidOperationTypeError as error:
+        raise MutationNotAllowed from error
     except Exception as error:  # the door's last line: what strawberry raises instead of returning
-        return {"errors": [formatted(_raised(error), **says)]}
+        return {"errors": [formatted(GraphQLError(str(error), original_error=error), **says)]}
     errors = [formatted(error, **says) for error in result.errors or ()]
-    started = type(result).__name__ != "PreExecutionError"
+    # What is wrong with the variables has no path: it is said before anything runs.
+    refused = errors and result.data is None and not any("path" in error for error in errors)
+    started = type(result).__name__ != "PreExecutionError" and not refused
     answer: dict[str, Any] = {"data": result.data} if started else {}
     return answer | ({"errors": errors} if errors else {})
 
 
-def _several(query: str, operation: str | None) -> GraphQLError | None:
+def _several(query: str, operation: str | None, read: Document | NoDocument | None) -> GraphQLError | None:
     """The specification's request errors about which operation is meant; a syntax error is left to the schema."""
-    try:
-        document = parse(query, max_tokens=MOST_TOKENS)
-    except GraphQLError as error:
-        return error
-    operations = [item for item in document.definitions if isinstance(item, OperationDefinitionNode)]
-    names = [item.name.value if item.name else None for item in operations]
+    names: Sequence[str | None]
+    if isinstance(read, Document):
+        names = list(read.operations)
+    elif read is not None and read.names is not None:
+        names = read.names
+    else:
+        try:
+            document = parse(query, **PARSING)
+        except GraphQLError as error:
+            return error
+        names = names_of(document)
     if operation is None and len(names) > 1:
         return GraphQLError("Must provide operation name if query contains multiple operations.")
     if operation is not None and operation not in names:
         return GraphQLError(f"Unknown operation named '{operation}'.")
     return None if names else GraphQLError("Must provide an operation.")
-
-
-def _raised(error: Exception) -> GraphQLError:
-    name = type(error).__name__
-    if name in ("CannotGetOperationTypeError", "InvalidOperationTypeError"):
-        return GraphQLError("This operation cannot be run this way.")
-    return GraphQLError(str(error), original_error=error)

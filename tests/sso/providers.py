@@ -1,9 +1,7 @@
 """Identity providers that others wrote, started on this machine: npm oidc-provider (certified), else PyPI oidc-provider-mock."""
 
-import fcntl
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -11,16 +9,16 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import httpx2
 
+from tests import npm
+
 SOURCE = Path(__file__).parent.parent / "provider"
-#: Where the certified provider is installed; git ignores it, and `make clean` takes it away.
-FOLDER = SOURCE.parent.parent / "build" / "provider"
+FOLDER = npm.BUILD / SOURCE.name
 CERTIFIED, MOCK = "oidc-provider", "oidc-provider-mock"
 
 
@@ -46,31 +44,9 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-@cache
 def node_problem() -> str | None:
     """Why the certified provider cannot run here; None when it can. Installs it from the lock file at the first call."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        return "needs node and npm: apt install nodejs npm"
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    with (FOLDER / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        for name in ("package.json", "package-lock.json", ".npmrc", "provider.mjs"):
-            shutil.copyfile(SOURCE / name, FOLDER / name)
-        stamp, wanted = FOLDER / "node_modules" / ".stamp", (SOURCE / "package-lock.json").read_text()
-        if stamp.exists() and stamp.read_text() == wanted:
-            return None
-        done = subprocess.run(
-            [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
-            cwd=FOLDER,
-            capture_output=True,
-            timeout=300,
-            check=False,
-        )
-        if done.returncode != 0:
-            return "npm ci did not succeed"
-        stamp.write_text(wanted)
-    return None
+    return npm.problem(SOURCE, ("provider.mjs",))
 
 
 @contextmanager

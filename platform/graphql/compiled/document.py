@@ -6,6 +6,7 @@ from typing import Any
 
 from graphql import (
     DirectiveNode,
+    DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
     GraphQLError,
@@ -24,7 +25,7 @@ from graphql import (
 )
 from strawberry.schema.schema import validate_document
 
-from ..limits import MOST_TOKENS, DepthRule
+from ..limits import PARSING, DepthRule
 from .variables import FREE_OPERATORS, Variables
 
 #: Arguments whose value a plan need not know.
@@ -37,6 +38,7 @@ class Document:
 
     operations: Mapping[str | None, "Operation"]
     fragments: Mapping[str, FragmentDefinitionNode]
+    tree: DocumentNode
 
     def operation(self, name: str | None) -> "Operation | None":
         """The operation that is meant; None when that cannot be said."""
@@ -73,19 +75,24 @@ class NoDocument:
         return len(self.names) == 1 if name is None else name in self.names
 
 
+def names_of(tree: DocumentNode) -> list[str | None]:
+    """The names of a document's operations, None for one without."""
+    operations = (item for item in tree.definitions if isinstance(item, OperationDefinitionNode))
+    return [item.name.value if item.name else None for item in operations]
+
+
 def read_document(schema: GraphQLSchema, text: str, made: Mapping[str, frozenset[str]]) -> Document | NoDocument:
     """Parse and validate, as graphql-core's way does. `made`: see `plan.made_fields`."""
     try:
-        tree = parse(text, max_tokens=MOST_TOKENS)
+        tree = parse(text, **PARSING)
     except GraphQLError as error:
         return NoDocument([error], None)
     errors = validate_document(schema, tree, (*specified_rules, DepthRule))
     if errors:
-        meant = (item for item in tree.definitions if isinstance(item, OperationDefinitionNode))
-        return NoDocument(errors, [item.name.value if item.name else None for item in meant])
+        return NoDocument(errors, names_of(tree))
     fragments = {item.name.value: item for item in tree.definitions if isinstance(item, FragmentDefinitionNode)}
     operations: dict[str | None, Operation] = {}
-    document = Document(operations, fragments)
+    document = Document(operations, fragments, tree)
     for item in tree.definitions:
         if isinstance(item, OperationDefinitionNode):
             uses = _Uses(schema, made)

@@ -4,7 +4,9 @@ import json
 from typing import Any
 
 import pytest
+from starlette.routing import Route
 
+from forecourt.app import build_app
 from forecourt.graphql.compiled.explain import STEPS
 from forecourt.graphql.http import Endpoint
 from forecourt.graphql.schema import run_encoded
@@ -104,3 +106,10 @@ def test_only_where_the_setting_is_on_and_the_request_asks(both: Both, setting: 
 
 def test_it_is_off_by_default() -> None:
     assert Settings.model_fields["explain"].default is False
+
+
+@pytest.mark.parametrize("setting", [True, False])
+def test_the_setting_reaches_the_endpoint(both: Both, setting: bool) -> None:
+    app = build_app(both.world.server, both.world.database.settings.model_copy(update={"explain": setting}))
+    [found] = [route.endpoint for route in app.routes if isinstance(route, Route) and route.path == "/graphql"]
+    assert isinstance(found, Endpoint) and found.explain is setting

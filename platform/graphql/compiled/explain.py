@@ -18,9 +18,10 @@ from ...tenancy.reader.compile_sql import Program, Run, Variant
 from ...tenancy.reader.entity import Viewer
 from ..context import Context, StoreInfo
 from .document import Document, NoDocument
-from .execute import Engine, Made, Part, Request
+from .execute import Engine, Made, Part
 from .failures import Failures
 from .plan import OperationPlan, RowsPlan, StorePlan
+from .request import Request
 from .resolve import Resolvers
 
 STEPS = (

@@ -10,7 +10,7 @@ from graphql import Executor, FragmentSpreadNode
 
 from forecourt.domain.entities import ENTITIES
 from forecourt.graphql import encode
-from forecourt.graphql.compiled import complete, control, execute, failures, slots, variables
+from forecourt.graphql.compiled import complete, control, execute, failures, request, slots, variables
 from forecourt.graphql.compiled.execute import Engine
 from forecourt.graphql.compiled.failures import Failures
 from forecourt.graphql.compiled.plan import PlanSelection
@@ -179,8 +179,8 @@ def _null_is_empty(patch: pytest.MonkeyPatch) -> None:
 
 def _an_error_at_its_parent(patch: pytest.MonkeyPatch) -> None:
     """The compiled engine reports errors one step too high."""
-    plain = vars(execute)["located_error"]
-    patch.setattr(execute, "located_error", lambda error, nodes, path: plain(error, nodes, path[:-1] or path))
+    plain = vars(request)["located_error"]
+    patch.setattr(request, "located_error", lambda error, nodes, path: plain(error, nodes, path[:-1] or path))
 
 
 def _one_store_more(patch: pytest.MonkeyPatch) -> None:

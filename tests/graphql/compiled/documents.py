@@ -30,7 +30,7 @@ _RARE = 60
 #: How often what the promise names must be covered.
 WELL = 20
 #: How often the goals of a document are words and fields of inputs.
-_WITHIN = 0.15
+_WITHIN = 0.3
 #: Types behind an interface that one document asks for, at most.
 _BEHIND = 8
 
@@ -79,6 +79,7 @@ class Maker:
         self.sample: Callable[[str], Any] | None = None
         self._arguments_wanted: set[str] = set()
         self._drawn: set[str] = set()
+        self._wanted: set[str] = set()
 
     # -- goals
 
@@ -91,7 +92,7 @@ class Maker:
         return rare
 
     def covered(self) -> bool:
-        """Was everything that the promise names covered `WELL` times? Then documents are small, for what is inside arguments."""
+        """Was everything that the promise names covered `WELL` times? Then all goals are inside arguments."""
         return all(self.counts[label] >= WELL for label in self.required)
 
     def way(self, label: str) -> list[Step]:
@@ -99,6 +100,7 @@ class Maker:
         known = self.inventory
         last: list[Step] = []
         if label in known.inputs:
+            self._wanted |= known.leading(label)
             label = self.chance.choice(known.hosts[known.inputs[label]])
             self._drawn.add(label)
         if "(" in label:
@@ -121,6 +123,7 @@ class Maker:
         """A new document that leads to these goals, by these ways."""
         self._covers: Counter[str] = Counter()
         self._inputs = Inputs(self.schema, self.entities, self.known, self.chance, self.counts, self._cover)
+        self._inputs.wanted = frozenset(self._wanted)
         self._fragments: list[str] = []
         self._behind = [goal.split("=")[1] for goal in goals if "=" in goal]
         self._budget = self.chance.choice((0, 1, 2, 4))
@@ -129,8 +132,13 @@ class Maker:
         body = self._selection(level, ways, root=True)
         if len(level.taken) > 1:
             self._cover("several roots")
+        if level.type == "Query" and self._sometimes(
+            0.1, "a failure beside"
+        ):  # it fails at once, what stands before may later
+            body = f'{body} nowhere: store(code: "nowhere") {{ code }}'
         self._arguments_wanted.clear()
         self._drawn.clear()
+        self._wanted.clear()
         return self._assembled(body, level.spot, list(goals))
 
     def _assembled(self, body: str, spot: Spot, goals: list[str]) -> Made:
@@ -281,7 +289,7 @@ class Maker:
         if {"first", "last"} <= chosen and self.chance.random() < 0.97:  # they exclude one another
             chosen.discard("last" if "first" in goals else "first")
         if {"after", "before"} & chosen and self.chance.random() < 0.8:  # most known cursors are of the plain order
-            chosen.discard("orderBy")
+            chosen -= {"after", "before"} if "orderBy" in goals else {"orderBy"}
         for name, given in item.args.items():
             required = is_non_null_type(given.type) and not has_default(given)
             if not required and name not in chosen:

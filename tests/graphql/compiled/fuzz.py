@@ -132,7 +132,8 @@ class Fuzz:
         self.both = both
         self.chance = random.Random(seed)
         self.report = Report(seed)
-        self.known = Known(("a1", "a2"))
+        codes = ("a1", "a2")
+        self.known = Known(codes, {code: both.world.stores[code].id for code in codes})
         for type_, rows in _first_ids(both).items():
             self.known.ids[type_] += rows
         #: make differences small before they are told
@@ -161,10 +162,11 @@ class Fuzz:
         """A new document, run several times: new, from its plan, by others, with other variables."""
         maker, chance = self.maker, self.chance
         reading = maker.inventory.root == "Query"
-        sizes = (1, 1, 2) if self.maker.covered() else (2, 4, 6)
+        sizes = (2, 3, 4) if self.maker.covered() else (2, 4, 6)
         asker, goals, ways = self._aimed(chance.choice(sizes if reading else (3, 4, 5)))
         actor = asker.actor
         maker.allowed = lambda label: may(actor, label)
+        here = self.known.here = chance.choice(self.people.seen(asker) or [None])
         made = maker.document(goals, ways)
         self.report.distinct += 1
         steps = sorted({f"{type_}.{name}" for way in ways for type_, name in way})
@@ -172,7 +174,7 @@ class Fuzz:
         for number in range(chance.choice((2, 2, 3, 3, 4))):
             if number:
                 if chance.random() < 0.4:
-                    asker = self.people.able(steps)
+                    asker = self.people.able(steps, here)
                 variables = self._wrong(made.variables.redrawn(chance))
             self._compared(asker, made, variables)
 

@@ -109,13 +109,24 @@ class Inputs:
     ) -> None:
         self.schema, self.entities, self.known, self.chance = schema, entities, known, chance
         self.counts, self.cover = counts, cover
+        #: what this document has drawn already
+        self._drawn: Counter[str] = Counter()
         self.variables = Variables()
         #: types whose ids a field of an interface asks for
         self.prefer: Sequence[str] = ()
+        #: labels that this document is made for
+        self.wanted: frozenset[str] = frozenset()
 
     def rarest(self, names: list[str], owner: str, count: int) -> list[str]:
-        """The names that were used least, in no particular order among equals."""
-        return sorted(names, key=lambda name: (self.counts[f"{owner}.{name}"], self.chance.random()))[:count]
+        """The names that are wanted, then those used least, in earlier documents and in this one; among equals in any order."""
+
+        def used(name: str) -> tuple[bool, int, float]:
+            label = f"{owner}.{name}"
+            return label not in self.wanted, self.counts[label] + 4 * self._drawn[label], self.chance.random()
+
+        found = sorted(names, key=used)[:count]
+        self._drawn.update(f"{owner}.{name}" for name in found)
+        return found
 
     # -- values
 
@@ -126,8 +137,10 @@ class Inputs:
         if get_named_type(type_).name == "Upload":
             return []  # a file comes with the request, never in the document
         if is_list_type(type_):
-            sizes = {"orderBy": (1, 2, 2, 3), "ids": (2, 4, 8)}.get(place.name, (0, 1, 1, 2, 3))
+            sizes = {"orderBy": (1, 2, 3, 5), "ids": (2, 4, 8)}.get(place.name, (0, 1, 1, 2, 3))
             size = self.chance.choice(sizes)
+            if isinstance(get_named_type(type_), GraphQLEnumType):
+                size = min(3 * size, len(get_named_type(type_).values))
             return [self.value(type_.of_type, place, depth) for _ in range(size)]
         if isinstance(type_, GraphQLEnumType):
             return self.rarest(list(type_.values), type_.name, 1)[0]
@@ -153,15 +166,21 @@ class Inputs:
 
     def _where(self, type_: GraphQLInputObjectType, depth: int) -> dict[str, Any]:
         entity = self.entities[type_.name.removesuffix("Where")]
-        if depth and self.chance.random() < 0.35:  # alternatives: several conditions at once would leave no rows
-            word = self.chance.choice(("or", "or", "and"))
-            return {word: [self._where(type_, depth - 1) for _ in range(self.chance.choice((0, 1, 2, 3)))]}
-        if depth and self.chance.random() < 0.1:
+        wanted = any(f"{type_.name}.{name}" in self.wanted for name in type_.fields)
+        pick = self.chance.random() if depth else 1.0
+        if pick < 0.55:  # alternatives: several conditions at once would leave no rows
+            sizes = (2, 4, 6) if wanted else (0, 2, 4, 6)
+            return {"or": [self._where(type_, depth - 1) for _ in range(self.chance.choice(sizes))]}
+        if pick < 0.7:
+            sizes = (1, 2) if wanted else (0, 1, 2)
+            return {"and": [self._where(type_, depth - 1) for _ in range(self.chance.choice(sizes))]}
+        if pick < 0.8:
             return {"not": self._where(type_, depth - 1)}
         pool = [name for name in type_.fields if depth or name not in ("and", "or", "not")]
         pool = [name for name in pool if depth or name not in entity.relation_by_name]
-        picks = self.rarest(pool, type_.name, 2)
-        chosen = picks[: self.chance.choice((1, 1, 2))] if self.chance.random() < 0.7 else [self.chance.choice(pool)]
+        chosen = self.rarest(pool, type_.name, self.chance.choice((1, 1, 2)))
+        if not wanted and self.chance.random() < 0.3:
+            chosen = [self.chance.choice(pool)]
         found: dict[str, Any] = {}
         for name in chosen:
             place = Place(type_.name, name, None if name in ("and", "or", "not") else (entity.name, name))
@@ -172,7 +191,7 @@ class Inputs:
 
     def _filter(self, type_: GraphQLInputObjectType, pool: tuple[str, str]) -> dict[str, Any]:
         names = list(type_.fields)
-        name = self.rarest(names, type_.name, 1)[0] if self.chance.random() < 0.3 else self.chance.choice(names)
+        name = self.rarest(names, type_.name, 1)[0] if self.chance.random() < 0.7 else self.chance.choice(names)
         return {name: self.value(type_.fields[name].type, Place(type_.name, name, pool), 0)}
 
     def _scalar(self, kind: str, place: Place) -> Any:
@@ -192,7 +211,8 @@ class Inputs:
         if place.pool is not None and self.known.values[place.pool] and chance.random() < 0.85:
             return chance.choice(self.known.values[place.pool])
         if place.owner == "Query.store" and place.name == "code":
-            return chance.choice((*self.known.codes, *self.known.codes, "nowhere"))
+            known = self.known
+            return known.here if known.here and chance.random() < 0.9 else chance.choice((*known.codes, "nowhere"))
         if place.owner == "Query.__type":
             return chance.choice((*sorted(self.schema.type_map), "NoType"))
         if kind == "String" and place.name in WORDS and place.pool is None:
@@ -201,7 +221,9 @@ class Inputs:
 
     def _id(self, place: Place) -> str:
         chance, known = self.chance, self.known.ids
-        if chance.random() < 0.04:
+        # A document has many ids in its filters, and one that does not exist refuses all of it.
+        odd = 0.005 if place.pool is not None else 0.04
+        if chance.random() < odd:
             return "nothing"
         if place.owner in ("Query.node", "Query.nodes"):
             types: tuple[str, ...] = tuple(name for name in self.prefer if known[name])
@@ -213,9 +235,10 @@ class Inputs:
             inside = [type_ for type_ in known if place.name == "id" and type_ in place.owner]
             types = IDS.get(place.name) or IDS.get(place.owner) or ((title,) if title in known else ())
             types = types or ((max(inside, key=len),) if inside else ())
-        if not types or chance.random() < 0.03:
+        if not types or chance.random() < odd:
             types = (chance.choice(sorted(known)),) if known else ()
-        pool = [text for type_ in types for text in known[type_]]
+        pool = self.known.ids_here(types) if chance.random() > 2 * odd else []
+        pool = pool or [text for type_ in types for text in known[type_]]
         return chance.choice(pool or ["AAAA"])
 
     # -- writing

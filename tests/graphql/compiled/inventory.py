@@ -27,7 +27,7 @@ _PLACES = ("FIELD", "FRAGMENT_SPREAD", "INLINE_FRAGMENT")
 #: What documents are made of beside the schema.
 FORMS = (
     *("alias", "merged", "fragment", "fragment in a fragment", "fragment twice", "inline", "inline without a type"),
-    *("interface", "several roots", "several operations", "__typename"),
+    *("interface", "several roots", "several operations", "a failure beside", "__typename"),
     *("variable", "variable twice", "default", "default kept", "null variable", "missing variable", "whole input"),
     *("wrong variable", "null", "single value as a list", "list variable", "variable in a list", "bad cursor"),
 )
@@ -102,6 +102,29 @@ class Inventory:
                 found |= {f"{name}.{one}": name for one in type_.fields}
             elif isinstance(type_, GraphQLEnumType):
                 found |= {f"{name}.{word}": name for word in type_.values}
+        return found
+
+    @cached_property
+    def takers(self) -> dict[str, list[str]]:
+        """Input type → labels of the fields of inputs that take it: of its filter, of a `where` …, but none that a relation needs."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for name in self.hosts:
+            type_ = self.schema.type_map[name]
+            for one, item in type_.fields.items() if isinstance(type_, GraphQLInputObjectType) else ():
+                inner = get_named_type(item.type).name
+                if not inner.endswith("Where"):
+                    found[inner].append(f"{name}.{one}")
+        return found
+
+    def leading(self, label: str) -> set[str]:
+        """The label of something within inputs, and of everything that leads to it."""
+        found = {label}
+        waiting = [self.inputs[label]]
+        for type_ in waiting:
+            for one in self.takers[type_]:
+                if one not in found:
+                    found.add(one)
+                    waiting.append(self.inputs[one])
         return found
 
     @cached_property

@@ -1,9 +1,10 @@
 """What earlier answers taught: cursors by list, ids by type, values by field."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from forecourt.graphql import ids
 
@@ -24,9 +25,18 @@ class Known:
     """Fills while documents run."""
 
     codes: Sequence[str] = ()
+    #: by code, the id of each store of the group; and the store that the next documents are mostly about
+    stores: Mapping[str, UUID] = field(default_factory=dict)
+    here: str | None = None
     cursors: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     ids: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     values: dict[tuple[str, str], list[Any]] = field(default_factory=lambda: defaultdict(list))
+
+    def ids_here(self, types: Sequence[str]) -> list[str]:
+        """Ids of these types that belong to the store in question."""
+        found = ((text, ids.parse(text)) for type_ in types for text in self.ids[type_])
+        at = None if self.here is None else self.stores.get(self.here)
+        return [text for text, named in found if named is not None and named.store == at]
 
     def learn(self, spot: Spot, answer: dict[str, Any]) -> set[str]:
         """Take what an answer shows; the labels of the fields that stood in it."""

@@ -42,25 +42,25 @@ class People:
     counts: Counter[str]
     accounts: list[tuple[UUID, UUID]]
 
-    def draw(self) -> Asker:
-        """Somebody; what was rare is drawn more often."""
+    def draw(self, code: str | None = None) -> Asker:
+        """Somebody, at this store if at one; what was rare is drawn more often."""
         role = self._rare([f"role:{role}" for role in ROLES]).removeprefix("role:")
         kind = self._rare([f"asker:{kind}" for kind in (*KINDS, *PROGRAMS)]).removeprefix("asker:")
         if kind in _INTERPRETED and self.chance.random() < 0.7:
             kind = "one role"
         if kind in PROGRAMS:
-            return self.program(kind)
-        return self.person(role, kind)
+            return self.program(kind, code)
+        return self.person(role, kind, code)
 
-    def able(self, labels: Sequence[str]) -> Asker:
-        """Somebody who may ask for these fields, mostly."""
-        asker = self.draw()
+    def able(self, labels: Sequence[str], code: str | None = None) -> Asker:
+        """Somebody who may ask for these fields, mostly; at this store if at one."""
+        asker = self.draw(code)
         for _ in range(3):
             if self.chance.random() < 0.05 or all(may(asker.actor, label) for label in labels):
                 return asker
-            asker = self.draw()
+            asker = self.draw(code)
         for role in sorted(ROLES, key=lambda role: (self.counts[f"role:{role}"], self.chance.random())):
-            found = self.person(role, "one role")
+            found = self.person(role, "one role", code)
             if all(may(found.actor, label) for label in labels):
                 return found
         return asker
@@ -69,10 +69,15 @@ class People:
         pool = sorted(labels, key=lambda label: (self.counts[label], self.chance.random()))
         return pool[0] if self.chance.random() < 0.3 else self.chance.choice(pool)
 
-    def person(self, role: str, kind: str) -> Asker:
-        """Somebody with a role."""
+    def seen(self, asker: Asker) -> list[str]:
+        """Codes of the stores that exist for somebody."""
+        ids = asker.actor.seen_stores()
+        return [code for code in _CODES if ids is None or self.both.world.stores[code].id in ids]
+
+    def person(self, role: str, kind: str, code: str | None = None) -> Asker:
+        """Somebody with a role, at this store if at one."""
         account, membership = self.chance.choice(self.accounts)
-        first = replace(self._member(role), id=membership)
+        first = replace(self._member(role, code), id=membership)
         actor = Actor(
             f"account:{account}",
             "王芳",
@@ -100,11 +105,12 @@ class People:
             actor = replace(actor, account_id=None)
         return Asker(actor, f"{role} {kind}", labels)
 
-    def program(self, kind: str) -> Asker:
+    def program(self, kind: str, code: str | None = None) -> Asker:
         """A program with some scopes, of one store or of the group."""
         names = sorted(PERMISSIONS)
         scopes = frozenset(self.chance.sample(names, self.chance.choice((3, len(names) // 2))))
-        store = None if kind == "a program of the group" else self.both.world.stores[self.chance.choice(_CODES)].id
+        at = code or self.chance.choice(_CODES)
+        store = None if kind == "a program of the group" else self.both.world.stores[at].id
         actor = Actor(
             "client:fci_1",
             "Program",
@@ -115,13 +121,13 @@ class People:
         )
         return Asker(actor, kind, (f"asker:{kind}",))
 
-    def _member(self, role: str) -> Membership:
+    def _member(self, role: str, code: str | None = None) -> Membership:
         if role in REGION_ROLES:
             stores = frozenset(store.id for store in self.both.world.stores_of("a"))
             return Membership(role, None, region="R", region_stores=stores)
         if role in GROUP_ROLES and not (role in EITHER_ROLES and self.chance.random() < 0.5):
             return Membership(role, None)
-        code = self.chance.choice(_CODES)
+        code = code or self.chance.choice(_CODES)
         people = self.both.rows[code]["employee"]
         return Membership(role, self.both.world.stores[code].id, people[self.chance.randrange(4)]["id"])
 

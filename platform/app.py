@@ -257,7 +257,7 @@ def serve(server: Server, settings: Settings) -> None:
     # What is here now stays: the schema alone is some hundred thousand objects that no collection need look at again.
     gc.collect()
     gc.freeze()
-    # A request leaves no cycles behind but in errors; by default young objects are gone through every few requests.
+    # Only errors and new documents leave cycles behind; by default young objects are gone through every few requests.
     gc.set_threshold(10_000, 5, 10)
     uvicorn.run(
         app,

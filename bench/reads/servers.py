@@ -36,7 +36,7 @@ WAYS = [
     Way("a", "strawberry, SQLAlchemy ORM, DataLoaders, cached parser and validation; no authentication", "orm"),
     Way("e", "PostGraphile 5 with the store's role and path; no authentication", "postgraphile"),
     Way("f", "hand-written route, JSON built by PostgreSQL, pool of psycopg", "by_hand"),
-    Way("fl", "the same over Forecourt's one-round-trip connections", "by_hand"),
+    Way("fl", "the same, read over Forecourt's one-round-trip connections", "by_hand"),
 ]
 
 

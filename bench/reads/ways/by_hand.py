@@ -94,30 +94,24 @@ async def _keep_statements(connection: "AsyncConnection[Any]") -> None:
 
 
 class OneRoundTrip:
-    """The product's own connections, for both logins."""
+    """The product's own connections for reads. They may ask again, so writes go as with `Pools`."""
 
-    def __init__(self, server: Server, world: World) -> None:
-        self._reader, self._writer = (
-            Lanes({**server.parameters(login), **OPTIONS}, POOL, 5.0)
-            for login in (group_reader(world.group), group_login(world.group))
-        )
+    def __init__(self, server: Server, world: World, pools: Pools) -> None:
+        self._reader = Lanes({**server.parameters(group_reader(world.group)), **OPTIONS}, POOL, 5.0)
+        self._pools = pools
 
     async def open(self) -> None:
         """Connections are opened when they are needed."""
 
     async def aclose(self) -> None:
-        for lanes in (self._reader, self._writer):
-            await lanes.aclose()
+        await self._reader.aclose()
 
     async def read(self, store: BenchStore, text: str, values: Sequence[Any] = ()) -> bytes | None:
-        return await self._run(self._reader, store, text, values)
+        [rows] = await self._reader.run(store_role(UUID(store.id)), [Statement(text, values)])
+        return rows[0][0].encode() if rows else None
 
     async def write(self, store: BenchStore, text: str, values: Sequence[Any] = ()) -> bytes | None:
-        return await self._run(self._writer, store, text, values)
-
-    async def _run(self, lanes: Lanes, store: BenchStore, text: str, values: Sequence[Any]) -> bytes | None:
-        [rows] = await lanes.run(store_role(UUID(store.id)), [Statement(text, values)])
-        return rows[0][0].encode() if rows else None
+        return await self._pools.write(store, text, values)
 
 
 class Routes:
@@ -208,7 +202,8 @@ def build_app(world: World) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        app.state.drivers = {"f": Pools(server, world), "fl": OneRoundTrip(server, world)}
+        pools = Pools(server, world)
+        app.state.drivers = {"f": pools, "fl": OneRoundTrip(server, world, pools)}
         async with open_platform(server, world.settings, application="forecourt bench by hand") as platform:
             app.state.platform = platform
             for driver in app.state.drivers.values():

@@ -139,8 +139,9 @@ class Inputs:
         if is_list_type(type_):
             sizes = {"orderBy": (1, 2, 3, 5), "ids": (2, 4, 8)}.get(place.name, (0, 1, 1, 2, 3))
             size = self.chance.choice(sizes)
-            if isinstance(get_named_type(type_), GraphQLEnumType):
-                size = min(3 * size, len(get_named_type(type_).values))
+            named = get_named_type(type_)
+            if isinstance(named, GraphQLEnumType):
+                size = min(3 * size, len(named.values))
             return [self.value(type_.of_type, place, depth) for _ in range(size)]
         if isinstance(type_, GraphQLEnumType):
             return self.rarest(list(type_.values), type_.name, 1)[0]
@@ -169,11 +170,11 @@ class Inputs:
         wanted = any(f"{type_.name}.{name}" in self.wanted for name in type_.fields)
         pick = self.chance.random() if depth else 1.0
         if pick < 0.55:  # alternatives: several conditions at once would leave no rows
-            sizes = (2, 4, 6) if wanted else (0, 2, 4, 6)
-            return {"or": [self._where(type_, depth - 1) for _ in range(self.chance.choice(sizes))]}
+            size = self.chance.choice((2, 4, 6) if wanted else (0, 2, 4, 6))
+            return {"or": [self._where(type_, depth - 1) for _ in range(size)]}
         if pick < 0.7:
-            sizes = (1, 2) if wanted else (0, 1, 2)
-            return {"and": [self._where(type_, depth - 1) for _ in range(self.chance.choice(sizes))]}
+            size = self.chance.choice((1, 2) if wanted else (0, 1, 2))
+            return {"and": [self._where(type_, depth - 1) for _ in range(size)]}
         if pick < 0.8:
             return {"not": self._where(type_, depth - 1)}
         pool = [name for name in type_.fields if depth or name not in ("and", "or", "not")]

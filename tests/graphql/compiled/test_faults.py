@@ -210,7 +210,7 @@ def _the_null_told_first(patch: pytest.MonkeyPatch) -> None:
     plain = Executor.build_response
 
     def build_response(self: Any, data: Any) -> Any:
-        found = plain(self, data)
+        found: Any = plain(self, data)
         if data is None and found.errors:
             found.errors.insert(0, found.errors.pop())
         return found

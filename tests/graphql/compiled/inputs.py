@@ -170,11 +170,11 @@ class Inputs:
         wanted = any(f"{type_.name}.{name}" in self.wanted for name in type_.fields)
         pick = self.chance.random() if depth else 1.0
         if pick < 0.55:  # alternatives: several conditions at once would leave no rows
-            alternatives = self.chance.choice((2, 4, 6) if wanted else (0, 2, 4, 6))
-            return {"or": [self._where(type_, depth - 1) for _ in range(alternatives)]}
+            size = self.chance.choice((2, 4, 6) if wanted else (0, 2, 4, 6))
+            return {"or": [self._where(type_, depth - 1) for _ in range(size)]}
         if pick < 0.7:
-            conditions = self.chance.choice((1, 2) if wanted else (0, 1, 2))
-            return {"and": [self._where(type_, depth - 1) for _ in range(conditions)]}
+            size = self.chance.choice((1, 2) if wanted else (0, 1, 2))
+            return {"and": [self._where(type_, depth - 1) for _ in range(size)]}
         if pick < 0.8:
             return {"not": self._where(type_, depth - 1)}
         pool = [name for name in type_.fields if depth or name not in ("and", "or", "not")]

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from starlette.datastructures import UploadFile
 
 from forecourt.auth.actor import Actor
 from forecourt.domain.care.model import Call
@@ -40,14 +41,6 @@ class Case:
     actor: Actor
     name: str
     given: Mapping[str, Any]
-
-
-@dataclass
-class Uploaded:
-    """A file that came with the request."""
-
-    filename: str
-    file: io.BytesIO
 
 
 @dataclass
@@ -170,7 +163,8 @@ class Shop:
         call = {"kind": "DELIVERY_CALL", "startedAt": LATER, "connected": True, "result": "OK"}
         evidence = {"callId": live.id("Call", self.rows["Proof"]), "outcome": "满意"}
         files = [
-            Uploaded(name, io.BytesIO("store_code,name\na1,王芳\n".encode())) for name in ("customers.csv", "x.csv")
+            UploadFile(io.BytesIO("store_code,name\na1,王芳\n".encode()), filename=name)
+            for name in ("customers.csv", "x.csv")
         ]
         answers = [{"question": key, "values": list(values)} for key, values in FORM.items()]
         return [

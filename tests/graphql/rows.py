@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from forecourt.auth.actor import Actor
 from forecourt.auth.oidc.providers import group_domains, group_providers
+from forecourt.auth.scim.model import ScimConnection
 from forecourt.auth.web_sessions import open_session
 from forecourt.domain.accounts import actions as accounts
 from forecourt.domain.accounts import providers, temporary
@@ -151,7 +152,7 @@ async def group_rows(platform: Platform, group: ResolvedGroup) -> dict[str, UUID
         client = await clients.create_client(
             work, name="测试", scopes=["sales:order:read"], stores=None, auth_method="client_secret_basic"
         )
-        connection = await access.create_connection(work, label="test", lifetime=timedelta(days=1))
+        connection = await _connection(work)
         mapping = await access.add_mapping(work, by="DISPLAY_NAME", value=f"m{new_id().hex}", role="HQ_ANALYST")
         scheme = select(Scheme.id).where(Scheme.group_id == group.id).limit(1)
         provider, domain = await _provider(work)
@@ -168,12 +169,23 @@ async def group_rows(platform: Platform, group: ResolvedGroup) -> dict[str, UUID
         "EmailDomain": domain,
         "IdentityProvider": provider,
         "OAuthClient": client.id,
-        "DirectoryConnection": connection.id,
+        "DirectoryConnection": connection,
         "DirectoryMapping": mapping,
         "Scheme": named,
         "SurveyTemplate": template,
         "WebSession": opened.id,
     }
+
+
+async def _connection(work: GroupWork) -> UUID:
+    """A directory's connection that is valid now: the one that is there, because a group has a bounded number of them."""
+    valid = select(ScimConnection.id).where(
+        ScimConnection.group_id == work.group.id,
+        ScimConnection.revoked_at.is_(None),
+        ScimConnection.expires_at > work.now,
+    )
+    known = (await work.session.scalars(valid.limit(1))).first()
+    return known or (await access.create_connection(work, label="test", lifetime=timedelta(days=1))).id
 
 
 async def _provider(work: GroupWork) -> tuple[UUID, UUID]:

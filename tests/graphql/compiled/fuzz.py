@@ -171,7 +171,7 @@ class Fuzz:
         self.report.distinct += 1
         steps = sorted({f"{type_}.{name}" for way in ways for type_, name in way})
         variables = dict(made.variables.values)
-        for number in range(chance.choice((2, 2, 3, 3, 4))):
+        for number in range(chance.choice((3, 3, 4, 5))):
             if number:
                 if chance.random() < 0.4:
                     asker = self.people.able(steps, here)

@@ -156,13 +156,14 @@ class Inputs:
     def _object(self, type_: GraphQLInputObjectType, depth: int) -> dict[str, Any]:
         given = [name for name, item in type_.fields.items() if is_non_null_type(item.type) and not has_default(item)]
         others = [name for name in type_.fields if name not in given]
-        wanted = {*given, *self.rarest(others, type_.name, self.chance.randint(0, min(3, len(others))))}
+        aimed = sum(f"{type_.name}.{name}" in self.wanted for name in others)
+        chosen = {*given, *self.rarest(others, type_.name, max(aimed, self.chance.randint(0, min(3, len(others)))))}
         return {
             name: self.value(item.type, Place(type_.name, name), depth - 1)
             if is_non_null_type(item.type) or self.chance.random() > 0.05
             else None
             for name, item in type_.fields.items()
-            if name in wanted
+            if name in chosen
         }
 
     def _where(self, type_: GraphQLInputObjectType, depth: int) -> dict[str, Any]:

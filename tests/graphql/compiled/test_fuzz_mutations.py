@@ -6,4 +6,4 @@ from tests.graphql.compiled.test_fuzz import SEED
 
 
 def test_random_mutations_have_the_same_answer_in_both_engines(whole: Both) -> None:
-    run_mutations(whole, SEED, 600)
+    run_mutations(whole, SEED, 1_000)

@@ -3,14 +3,13 @@
 `make test` needs nothing but this folder, so no test may count on a server that happens to run on the machine.
 """
 
-import atexit
 import os
 import shutil
 import signal
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,6 +20,9 @@ from forecourt.tenancy import embedded
 
 TRUST = "local all all trust\nhost all all 127.0.0.1/32 trust\n"
 STOP = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
+
+#: closed when the last test of this process has ended; what is registered for the end of a process is not run in all of them
+AT_THE_END = ExitStack()
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,8 @@ def private_cluster() -> Iterator[Cluster]:
 
 @cache
 def plain_server() -> str:
-    """Conninfo of the superuser of one server that all tests of this process share; removed when the process ends."""
-    context = private_cluster()
-    cluster = context.__enter__()
-    atexit.register(context.__exit__, None, None, None)
-    return cluster.conninfo
+    """Conninfo of the superuser of one server that all tests of this process share; removed when they have ended."""
+    return AT_THE_END.enter_context(private_cluster()).conninfo
 
 
 def _wait_until_trusting(cluster: Cluster) -> None:

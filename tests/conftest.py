@@ -19,9 +19,15 @@ from forecourt.tenancy.names import store_schema
 from forecourt.tenancy.provision import NewStore, create_group, create_store, owner_connection, store_tables
 from forecourt.tenancy.server import Server, open_server
 from forecourt.tenancy.session import ResolvedGroup, ResolvedStore
+from tests.cluster import AT_THE_END
 from tests.needs import pytest_runtest_setup, pytest_terminal_summary
 
 __all__ = ["pytest_runtest_setup", "pytest_terminal_summary"]
+
+
+def pytest_sessionfinish() -> None:
+    """End what all tests of this process shared."""
+    AT_THE_END.close()
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ class Look:
     def __init__(self, browser: Browser, url: str, width: int, scheme: Any, language: str) -> None:
         self.url, self.width, self.language = url, width, language
         self.context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, locale=language
+            viewport={"width": width, "height": 900}, color_scheme=scheme, locale=language, reduced_motion="reduce"
         )
         self.complaints: list[str] = []
         self.page: Page = self.context.new_page()

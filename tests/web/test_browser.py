@@ -70,7 +70,9 @@ def test_pages_are_accessible_and_fit(
     browser: Browser, served: Served, who: str, language: str, width: int, scheme: Any
 ) -> None:
     served.desk.run_state = "PUBLISHED"
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, locale="en")
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, locale="en", reduced_motion="reduce"
+    )
     complaints: list[str] = []
     page = enter(context, served, who, language)
     page.on("console", lambda message: complaints.append(message.text) if "404" not in message.text else None)

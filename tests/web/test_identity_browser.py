@@ -53,7 +53,7 @@ class Town:
 
     def enter(self, browser: Browser, who: str, language: str = "en", **options: Any) -> tuple[BrowserContext, Page]:
         """A browser in which somebody has just signed in."""
-        context = browser.new_context(locale="en", **options)
+        context = browser.new_context(locale="en", reduced_motion="reduce", **options)
         host: Any = {"domain": "127.0.0.1", "path": "/", "secure": True, "httpOnly": True, "sameSite": "Lax"}
         cookies: list[Any] = [{"name": LANGUAGE, "value": language, **host}]
         if who:

@@ -84,6 +84,8 @@ class Transaction:
             WrongState, NotFound: the store that it writes is not active, or is gone.
             psycopg.Error: what the server said. The transaction is to be rolled back.
         """
+        if commit and self._opening and self._writes is not None:
+            await self.start()  # whether the store may be written is known before anything is committed
         writer = self._writer
         if writer is None:
             writer = await greenlet_spawn(self._take)

@@ -6,10 +6,11 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from forecourt.errors import Unavailable
+from forecourt.errors import Unavailable, WrongState
 from forecourt.settings import Settings
 from forecourt.tenancy.engines import Engines
 from forecourt.tenancy.lane import SCHEMA, Statement
+from forecourt.tenancy.provision import owner_connection
 from forecourt.tenancy.session import (
     ResolvedStore,
     at_commit,
@@ -156,3 +157,22 @@ async def test_a_transaction_reads_its_own_store_only(world: World, engines: Eng
     async with store_session(engines, world.stores["a1"]) as session:
         with pytest.raises(ValueError, match="another store"):
             await read_in(session, world.stores["a2"], [LOCK])
+
+
+async def test_a_unit_of_one_message_writes_nothing_in_a_store_that_is_not_active_any_more(
+    world: World, engines: Engines
+) -> None:
+    """What resolved the store may be some seconds old: nothing is committed before the server was asked."""
+    store = world.stores["a1"]
+    set_state = "update control.store set state = %s where id = %s"
+    with owner_connection(world.server) as connection:
+        connection.execute(set_state, ("SUSPENDED", store.id))
+    try:
+        for of_unit in (at_commit, send_first):
+            with pytest.raises(WrongState):
+                async with store_session(engines, store) as session:
+                    of_unit(session, [Statement(INSERT, [60])])
+    finally:
+        with owner_connection(world.server) as connection:
+            connection.execute(set_state, ("ACTIVE", store.id))
+    assert await kept(engines, store) == []

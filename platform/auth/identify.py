@@ -159,7 +159,10 @@ class Bearers:
         """The actor of a token that was verified within `TTL`; None for every other header."""
         if authorization is None or not authorization.startswith("Bearer "):
             return None
-        key, now = token_hash(authorization[7:]), self.clock.now()
+        return self._kept(token_hash(authorization[7:]), authorization)
+
+    def _kept(self, key: bytes, authorization: str | None) -> Actor | None:
+        now = self.clock.now()
         kept = self.cache.fresh(key, now)
         if kept is None:
             return None
@@ -174,11 +177,12 @@ class Bearers:
         Raises:
             Unauthenticated: no header, another scheme, or a token that is not valid.
         """
-        actor = self.at_once(authorization)
+        key = token_hash(_bearer(authorization))
+        actor = self._kept(key, authorization)
         if actor is not None:
             return actor
         # whoever waits may give up; the others still wait for the same
-        return await asyncio.shield(self._begin(token_hash(_bearer(authorization)), authorization))
+        return await asyncio.shield(self._begin(key, authorization))
 
     @property
     def running(self) -> int:

@@ -201,6 +201,7 @@ async def test_of_many_requests_at_once_one_asks_the_database(world: World) -> N
     assert {one.key for one in await asyncio.gather(*waiting)} == {actor.key}
     assert desk.asked == 1
     assert bearers.at_once(header) == actor
+    assert (await bearers.identify(f"bearer {token.clear}")).key == actor.key and desk.asked == 1
     await bearers.aclose()
 
 

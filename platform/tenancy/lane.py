@@ -32,7 +32,8 @@ SCHEMA = f"__[SCHEMA_{TENANT_PLACEHOLDER}]"
 #: 50 to 100 kB in its backend, so a connection stays below about 40 MB.
 PREPARED = 400
 
-_TAKE_ROLE = "select pg_catalog.set_config('role', $1, true)"
+#: Becomes a role until the transaction ends.
+TAKE_ROLE = "select pg_catalog.set_config('role', $1, true)"
 #: Without a connection in its context psycopg gives moments in UTC, whatever the server's zone.
 _CONTEXT = AdaptersMap(psycopg.adapters)
 
@@ -86,7 +87,7 @@ class Lane:
     """A connection, and the requests on their way over it. `ended` is called whenever one of them has ended."""
 
     __slots__ = (
-        "_close", "_connection", "_count", "_fd", "_loop", "_named", "_pg", "_prepares", "_results", "_transformer",
+        "_close", "_connection", "_count", "_fd", "_loop", "_named", "_pg", "_prepares", "_results",
         "_writing", "broken", "ended", "homes", "sent", "since", "stopping", "turn_at",
     )  # fmt: skip
 
@@ -104,7 +105,6 @@ class Lane:
         #: in the order in which they are answered
         self.sent: deque[Sent] = deque()
         self._results: Results = []
-        self._transformer = Transformer(_CONTEXT)
         #: the socket was full
         self._writing = False
         self.since = time.monotonic()
@@ -140,15 +140,14 @@ class Lane:
             psycopg.OperationalError: the connection is lost.
             psycopg.DataError: a value that no parameter can hold.
         """
-        dump = self._transformer.dump_sequence
-        calls = [(one.text, dump(*_as_text(one.values))) for one in statements]
+        calls = [(one.text, dumped(one.values)) for one in statements]
         sent = Sent(role, statements, answer or self._loop.create_future(), time.monotonic(), [], [])
         try:
             for name in self._close:
                 self._pg.send_close_prepared(name)
                 sent.wanted.append(False)
             self._close.clear()
-            self._call(sent, "", _TAKE_ROLE, (role.encode(),), wanted=False)
+            self._call(sent, "", TAKE_ROLE, (role.encode(),), wanted=False)
             for text, values in calls:
                 self._call(sent, role, text, values, wanted=True)
             self._pg.pipeline_sync()  # it sends what the socket takes
@@ -307,7 +306,7 @@ def dumped(values: Sequence[Any]) -> Sequence[Any]:
     Raises:
         psycopg.DataError: a value that no parameter can hold.
     """
-    return _TRANSFORMER.dump_sequence(values, (PyFormat.TEXT,) * len(values))
+    return _TRANSFORMER.dump_sequence(*_as_text(values))
 
 
 def rows_of(results: Sequence[PGresult]) -> list[list[Row]]:

@@ -108,7 +108,7 @@ class Lanes:
         home = self._homes.get(role)
         if home is not None:
             return home if self._takes(home) else None
-        idle = [lane for lane in self._lanes if not lane.sent and self._takes(lane)]
+        idle = [lane for lane in list(self._lanes) if not lane.sent and self._takes(lane)]
         return self._settled(min(idle, key=_homes_of), role) if idle else None
 
     def _takes(self, lane: Lane) -> bool:

@@ -21,12 +21,11 @@ from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.util import await_only, greenlet_spawn
 
 from ..errors import NotFound, WrongState
-from .lane import SENT_WELL, Row, Statement, rows_of
+from .lane import SENT_WELL, TAKE_ROLE, Row, Statement, rows_of
 from .writer import Writer
 
 _KEY = "transaction"
 _BEGIN, _COMMIT, _ROLLBACK = Statement("begin"), Statement("commit"), Statement("rollback")
-_TAKE_ROLE = "select pg_catalog.set_config('role', $1, true)"
 _STATE = "select state from control.store where id = $1"
 
 
@@ -175,7 +174,7 @@ def _opening(role: str | None, writes: UUID | None) -> tuple[Statement, ...]:
     """What a transaction begins with; a store's role may see its store's state."""
     if role is None:
         return (_BEGIN,)
-    take = Statement(_TAKE_ROLE, [role])
+    take = Statement(TAKE_ROLE, [role])
     return (_BEGIN, take) if writes is None else (_BEGIN, take, Statement(_STATE, [writes]))
 
 

@@ -325,11 +325,11 @@ async def _elsewhere(world: World, query: str) -> object:
 async def _outside(lanes: Lanes) -> list[list[tuple[object, ...]]]:
     """Who the idle connection is between two runs."""
     lane = lanes._lanes[0]
-    monkeyed, lane_module._TAKE_ROLE = lane_module._TAKE_ROLE, "select $1::text"
+    monkeyed, lane_module.TAKE_ROLE = lane_module.TAKE_ROLE, "select $1::text"
     try:
         return lane_module.rows_of(await lane.send("", [WHO]))
     finally:
-        lane_module._TAKE_ROLE = monkeyed
+        lane_module.TAKE_ROLE = monkeyed
 
 
 @asynccontextmanager

@@ -162,14 +162,6 @@ class Engine:
             raise HandOver(plan)
         return plan, given.known
 
-    def document(self, query: str) -> Document | NoDocument:
-        """The document, from the cache or read now."""
-        found = self.documents.get(query)
-        if found is None:
-            found = read_document(self.schema, query, made_fields(self.entities))
-            self.documents.put(query, found, len(query))
-        return found
-
     def part(self, key: Any, make: Callable[[], StorePlan | RowsPlan]) -> Part:
         """The plan of a store's part, from the cache or made now.
 

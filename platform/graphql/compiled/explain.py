@@ -84,6 +84,7 @@ async def answered(
         engine.operations,
         engine.parts,
         engine.handed_over,
+        turns=engine.turns,
         explanation=Explanation(),
     )
     await watched.watch(context, query, variables, name)
@@ -104,7 +105,7 @@ class _Watched(Engine):
         self.times = dict.fromkeys(STEPS, 0.0)
         began = time.perf_counter()
         with self.step(_PARSE):
-            document = self.document(query)
+            document = await self.read(context, query)
         self.explanation.answer = await self.answer(context, document, variables, name)
         whole = (time.perf_counter() - began) * 1000
         side_by_side = min(self.times[_TRIPS], self.times[_OWN])

@@ -33,7 +33,7 @@ from graphql.pyutils import Path as FieldPath
 from ...domain.work import Work
 from ...errors import ForecourtError
 from ...tenancy.lanes import Statement
-from ...tenancy.reader.compile_sql import NotCompilable, Run, is_plain, statements
+from ...tenancy.reader.compile_sql import NotCompilable, Run, statements
 from ...tenancy.reader.entity import Asker
 from ...tenancy.session import ResolvedStore, read_in
 from ..context import Context
@@ -360,11 +360,10 @@ class RowRead:
             HandOver: the interpreter is to read it, or to refuse it.
         """
         engine, selection, entity = one.writes.engine, one.plan.selection, shown.entity
-        viewer = one.context.viewer(store)
-        if not is_plain(viewer):
+        viewer, held = one.context.seen(store)
+        if held is None:
             raise HandOver("somebody who stands in for another, or looks as a role")
-        reach = tuple(sorted(viewer.reach.items()))
-        key = (one.plan, tuple(map(id, shown.nodes)), reach, entity)
+        key = (one.plan, id(shown.nodes), held, entity)
         make = partial(plan_rows, selection, engine.entities, viewer, shown.nodes, {entity: 1})
         program = engine.part(key, make).plan.program
         value = partial(slot_value, one.known, store.id, {entity: [row]})

@@ -22,12 +22,14 @@ from .auth.resolve import visible_stores
 from .auth.rights import watch
 from .auth.view_as import HEADER, looking
 from .composition import authorization_service, open_platform
+from .connections import BoundedConnection
 from .desk import StaffDesk
 from .domain.accounts.arrival import sign_in_from
 from .domain.entities import ENTITIES
 from .domain.work import Platform
 from .errors import ForecourtError
 from .graphql.api import api_schema
+from .graphql.budget import Ledger, rates_of
 from .graphql.context import Context
 from .graphql.http import Endpoint
 from .graphql.services import Services
@@ -35,6 +37,7 @@ from .graphql.stores import Callers, Stores
 from .settings import Settings
 from .sso_desk import PlatformSso
 from .telemetry import Telemetry, render_metrics
+from .tenancy.budgets import lease
 from .tenancy.names import CONTROL
 from .tenancy.queue import workers_alive
 from .tenancy.reader.pipeline import read_store
@@ -75,6 +78,7 @@ def build_app(server: Server, settings: Settings) -> Starlette:
                 yield
             finally:
                 await stopped(hearing)
+                await app.state.known.ledger.settled()
                 await app.state.known.bearers.aclose()
                 await app.state.known.groups.settled()
 
@@ -82,7 +86,10 @@ def build_app(server: Server, settings: Settings) -> Starlette:
     sso = PlatformSso(lambda: app.state.platform, sign_in_from)
     desk = StaffDesk(lambda: app.state.platform, operation_context, sso.leave)
     sso_pages = SsoPages(desk, sso, secret=server.secrets.derive("sign-in transaction").hex())
-    graphql = Route("/graphql", Endpoint(api_schema(), bearer_context, uploads=True, explain=settings.explain))
+    endpoint = Endpoint(
+        api_schema(), bearer_context, uploads=True, explain=settings.explain, deadline=settings.deadline_ms / 1000
+    )
+    graphql = Route("/graphql", endpoint)
     routes = [
         graphql,
         *surveys.routes(),
@@ -128,6 +135,7 @@ class Known:
     bearers: Bearers
     groups: Remembered
     callers: Callers
+    ledger: Ledger
 
 
 def equip(app: Starlette, platform: Platform) -> None:
@@ -135,7 +143,8 @@ def equip(app: Starlette, platform: Platform) -> None:
     app.state.platform = platform
     app.state.authorization = authorization_service(platform)
     bearers = Bearers(partial(_verified, app), platform.clock)
-    app.state.known = Known(platform, bearers, Remembered(platform.engines), Callers())
+    ledger = Ledger(rates_of(platform.settings), partial(lease, platform.engines))
+    app.state.known = Known(platform, bearers, Remembered(platform.engines), Callers(), ledger)
 
 
 async def _verified(app: Starlette, authorization: str | None) -> Actor:
@@ -178,6 +187,7 @@ async def bearer_context(request: Request) -> Context:
     both = known.groups.at_once(actor.group_id)
     group = await known.groups.group(actor.group_id) if both is None else both[0]
     context = operation_context(platform, actor, group, language=language, request_id=request_id)
+    context.caller = known.ledger.caller(actor.key, actor.group_id)
     if both is not None:
         context.sees(known.callers.stores(actor, both[1]))
         return context
@@ -268,4 +278,6 @@ def serve(server: Server, settings: Settings) -> None:
         log_config=None,
         server_header=False,
         timeout_graceful_shutdown=10,
+        limit_concurrency=settings.most_connections,
+        http=BoundedConnection,
     )

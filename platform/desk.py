@@ -15,7 +15,7 @@ from .domain.work import Platform
 from .graphql.api import api_schema
 from .graphql.context import Context
 from .graphql.ids import GlobalId
-from .graphql.schema import run
+from .graphql.run import run
 from .tenancy.session import ResolvedGroup, control_session, resolve_group
 from .web.desk import Onward
 

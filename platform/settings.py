@@ -2,10 +2,21 @@
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _budget(text: str) -> str:
+    capacity, _, restore = text.partition("/")
+    if not (capacity.isdecimal() and restore.isdecimal() and int(capacity) >= 200_000 and int(restore) > 0):
+        raise ValueError("a budget is written as 400000/8000, at least 200000 at once")
+    return text
+
+
+#: Points at once / points per second.
+Budget = Annotated[str, AfterValidator(_budget)]
 
 
 class Settings(BaseSettings):
@@ -33,6 +44,19 @@ class Settings(BaseSettings):
         default=False, description="PgBouncer in transaction mode: no prepared statements."
     )
     statement_timeout_ms: int = Field(default=15_000, ge=100)
+    deadline_ms: int = Field(default=20_000, ge=100, description="What one operation of the API may take.")
+    budget_app_store: Budget = Field(
+        default="200000/4000",
+        description="Points of cost that a program may use at one store: at once / per second after that.",
+    )
+    budget_app: Budget = Field(default="400000/8000", description="The same of a program in its group.")
+    budget_group: Budget = Field(
+        default="2000000/40000",
+        description="The same of a group; half of it is kept for operations that read one store.",
+    )
+    most_connections: int = Field(
+        default=5_000, ge=10, description="Connections to one process; more are answered 503."
+    )
     pool_size: int = Field(default=5, ge=1, le=100, description="Connections per group login and process.")
     reader: Literal["compiled", "interpreted"] = Field(
         default="compiled", description="How operations run: compiled, or graphql-core for all of them."

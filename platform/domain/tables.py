@@ -6,6 +6,7 @@ from ..auth import view_as as _view_as
 from ..auth.oauth import model as _oauth
 from ..auth.oidc import model as _oidc
 from ..auth.scim import model as _scim
+from ..tenancy import budgets as _budgets
 from ..tenancy import control as _control
 from ..tenancy import queue_tables as _queue
 from . import feed as _feed
@@ -21,6 +22,7 @@ from .surveys import model as _surveys
 from .workshop import model as _workshop
 
 MODULES = (
+    _budgets,
     _auth,
     _queue,
     _benchmark,

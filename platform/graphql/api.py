@@ -18,6 +18,7 @@ from . import (
     interchange,
     jobs,
     providers,
+    rates,
     sessions,
     settings,
     standing,
@@ -72,7 +73,7 @@ def api_schema() -> ApiSchema:
                 settings.GroupSettings,
                 templates.GroupTemplates,
             ),
-            query=(explain.QueryAccess, standing.QueryStanding),
+            query=(explain.QueryAccess, rates.QueryRates, standing.QueryStanding),
             store=(benchmark.StoreBenchmarks,),
             viewer=(sessions.ViewerAccount,),
             mutations=(

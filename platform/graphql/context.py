@@ -24,6 +24,7 @@ from ..tenancy.reader.compile_sql import Run, Variant
 from ..tenancy.reader.entity import Asker, Entities, Viewer
 from ..tenancy.reader.run import Reader, Session
 from . import ids
+from .budget import Caller
 from .stores import Seen, StoreInfo, Stores
 from .unit import Unit
 
@@ -65,9 +66,13 @@ class Context:
     platform: Any = None
     #: reads compiled statements of a store in one round trip; None: every query runs in graphql-core
     read_compiled: Callable[[Any, Variant, Run], Awaitable[list[list[Row]]]] | None = None
+    #: who pays for what is read; None: nobody counts
+    caller: Caller | None = None
+    #: what the operation costs at most
+    cost: int = 0
     #: what the mutation that runs now holds open; None in a query
     unit: Unit | None = None
-    #: the document that runs now, where it is known to be valid
+    #: the document that graphql-core runs now
     valid: DocumentNode | None = None
     _slots: asyncio.Semaphore | None = None
     _loading: "asyncio.Task[Stores] | None" = None

@@ -2,14 +2,12 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from graphql import GraphQLError
 
 from ..errors import (
     Forbidden,
-    ForecourtError,
     NotFound,
     Refused,
     StaleVersion,
@@ -18,20 +16,10 @@ from ..errors import (
     Unavailable,
     WrongState,
 )
+from .measure import TooLarge
+from .saying import Saying
 
 logger = logging.getLogger("forecourt.graphql")
-
-
-@dataclass(frozen=True, slots=True)
-class Saying:
-    """One message in both languages."""
-
-    zh: str
-    en: str
-
-    def in_language(self, language: str) -> str:
-        """The text for a caller's language; Chinese unless they ask for English."""
-        return self.en if language.lower().startswith("en") else self.zh
 
 
 #: `extensions.code` of every top-level error.
@@ -64,16 +52,10 @@ USER_ERRORS: Mapping[str, Saying] = {
 }
 
 
-class CostLimit(ForecourtError):
-    """The document asks for more than one request may."""
-
-    code = "COST_LIMIT"
-
-
 def code_of(error: BaseException) -> str:
     """The catalogue's code for what went wrong in a resolver."""
     match error:
-        case Unauthenticated() | Forbidden() | NotFound() | Throttled() | CostLimit() | Unavailable():
+        case Unauthenticated() | Forbidden() | NotFound() | Throttled() | Unavailable():
             return error.code
         case StaleVersion() | WrongState():
             return "CONFLICT"
@@ -87,17 +69,22 @@ def code_of(error: BaseException) -> str:
 
 def formatted(error: GraphQLError, *, language: str, request_id: str) -> dict[str, Any]:
     """One error of a response. Errors of the document itself keep their text; every other gets the catalogue's."""
+    large: GraphQLError = error
     cause = error.original_error
     while isinstance(cause, GraphQLError):
+        large = cause
         cause = cause.original_error
     extensions: dict[str, Any] = {}
     if cause is None:
         code = str((error.extensions or {}).get("code", "BAD_USER_INPUT"))
-        message = CATALOGUE[code].in_language(language) if code == "COST_LIMIT" else error.message
+        message = error.message
+        if isinstance(large, TooLarge):
+            code, extensions = "COST_LIMIT", {"limit": large.limit}
+            message = f"{CATALOGUE[code].in_language(language)} {large.in_language(language)}"
     else:
         code = code_of(cause)
         message = CATALOGUE[code].in_language(language)
-        if isinstance(cause, Refused | CostLimit):
+        if isinstance(cause, Refused):
             extensions = {"reason": cause.code, "detail": cause.message}
         if isinstance(cause, Throttled):
             extensions = {"retryAfter": cause.retry_after}
@@ -110,3 +97,6 @@ def formatted(error: GraphQLError, *, language: str, request_id: str) -> dict[st
     if error.path:
         answer["path"] = list(error.path)
     return answer | {"extensions": {"code": code, **extensions}}
+
+
+__all__ = ["CATALOGUE", "USER_ERRORS", "Saying", "code_of", "formatted"]

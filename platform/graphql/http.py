@@ -21,7 +21,9 @@ from .malformed import Malformed
 from .media import JSON_TYPE, RESPONSE_TYPE, accepted, sent_as
 from .operation import Operation, from_body, from_form, from_query
 from .patience import Patience
-from .schema import ApiSchema, MutationNotAllowed, run_encoded
+from .run import Asked, MutationNotAllowed, run_encoded
+from .running import Running
+from .schema import ApiSchema
 
 _STATUS = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403, "VIEW_ONLY": 403, "NOT_FOUND": 404, "THROTTLED": 429}
 _STATUS |= {"INTERNAL": 500, "TIMEOUT": 504, "UNAVAILABLE": 503}
@@ -48,7 +50,7 @@ class Answer(NamedTuple):
 class Endpoint:
     """The ASGI application at `/graphql`. `make_context` signs the caller in and may raise any `ForecourtError`. `explain`
     lets requests ask by the extension `explain` how they are answered. `patience` is how many seconds a JSON body may take
-    to come, and each next piece of an upload."""
+    to come, and each next piece of an upload; `deadline` how many an operation may take."""
 
     def __init__(
         self,
@@ -61,11 +63,12 @@ class Endpoint:
         most_bytes: int = 1_000_000,
         most_upload_bytes: int = 2_000_000_000,
         patience: float = 30.0,
+        deadline: float = 20.0,
     ) -> None:
         self.schema, self.make_context = schema, make_context
         self.get, self.uploads, self.explain = get, uploads, explain
         self.most_bytes, self.most_upload_bytes = most_bytes, most_upload_bytes
-        self.patience = Patience(patience)
+        self.patience, self.running = Patience(patience), Running(deadline)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
@@ -76,7 +79,7 @@ class Endpoint:
         try:
             media = accepted(headers.get(b"accept", b""))
             operation = await self._operation(request, receive, headers)
-            answer = await self._answer(request, operation, media)
+            answer = await self.running.run(self._answer(request, operation, media), receive)
         except Malformed as error:
             answer = _malformed(error, media, headers)
         except ClientDisconnect:
@@ -90,16 +93,14 @@ class Endpoint:
 
     async def _answer(self, request: Request, operation: Operation, media: bytes) -> Answer:
         context = await self.make_context(request)
+        query, variables, name, writes = operation[:4]
+        asked = Asked(query, variables, name, writes, self.explain and operation.explain)
         try:
-            answer, ran = await run_encoded(
-                self.schema,
-                context,
-                operation.query,
-                operation.variables,
-                operation.name,
-                writes=operation.writes,
-                explained=self.explain and operation.explain,
-            )
+            if context.caller is None:
+                answer, ran = await run_encoded(self.schema, context, asked)
+            else:
+                async with context.caller.running:
+                    answer, ran = await run_encoded(self.schema, context, asked)
         except MutationNotAllowed as error:
             raise Malformed(405, "method", malformed.MUTATION, {"allow": "POST"}) from error
         return Answer(200 if ran or media is JSON_TYPE else 400, media, answer)

@@ -13,7 +13,6 @@ from ..tenancy.reader.run import Reader, Session
 from ..tenancy.reader.shape import Node, Shape
 from . import ids
 from .context import Context, StoreInfo
-from .errors import CostLimit
 from .select import Selection
 from .types import StorePart, stamp
 
@@ -39,7 +38,7 @@ async def store_part(context: Context, info: Any, store: StoreInfo, nodes: Itera
             if not entity.open_to(viewer):
                 raise Forbidden(f"this needs {' or '.join(grant.permission for grant in entity.grants)}")
             shapes[key] = selection.connection(ids.STORE, entity, group)
-        except (Refused, Forbidden, NotFound, CostLimit) as error:
+        except (Refused, Forbidden, NotFound) as error:
             part.refused[key] = error
     if shapes or wants_time:
         async with context.reader(store) as reader:
@@ -94,7 +93,7 @@ async def _rows(
     by_type: dict[str, list[UUID]] = {}
     for item in wanted:
         by_type.setdefault(item.type, []).append(item.row)
-    shapes = {name: selection.node(context.entities[name], nodes, len(rows)) for name, rows in by_type.items()}
+    shapes = {name: selection.node(context.entities[name], nodes) for name in by_type}
     found: dict[ids.GlobalId, Node] = {}
     async with context.reader(store) as reader:
         for name, rows in by_type.items():

@@ -30,8 +30,6 @@ from graphql.execution.values import VariableValues
 from ..errors import Invalid, NotFound
 from ..tenancy.reader.entity import Entities, Entity
 from ..tenancy.reader.shape import (
-    DEFAULT_PAGE,
-    MAX_PAGE,
     Child,
     Compare,
     Condition,
@@ -45,10 +43,6 @@ from ..tenancy.reader.shape import (
     Some,
 )
 from . import ids
-from .errors import CostLimit
-
-#: Rows that one selection may ask for at most, were every page full. The measure of cost will replace it.
-MOST_ROWS = 100_000
 
 Groups = dict[str, list[FieldNode]]
 
@@ -69,7 +63,6 @@ class Selection:
     variables: Mapping[str, Any]
     entities: Entities
     store: UUID
-    rows: int = 0
     _variables: VariableValues = field(init=False)
 
     def __post_init__(self) -> None:
@@ -132,8 +125,8 @@ class Selection:
 
     # -- shapes ----------------------------------------------------------------------------------------------------
 
-    def node(self, entity: Entity, nodes: Iterable[FieldNode], rows: int = 1) -> Shape:
-        """The shape of one row (of `rows` like it) below these nodes."""
+    def node(self, entity: Entity, nodes: Iterable[FieldNode]) -> Shape:
+        """The shape of one row below these nodes."""
         fields: set[str] = set()
         children: dict[str, Child] = {}
         for key, group in self.below(nodes, entity.name).items():
@@ -144,22 +137,19 @@ class Selection:
                 continue
             target = self.entities[relation.target]
             if relation.many:
-                children[key] = Child(name, self.connection(entity.name, target, group, rows))
+                children[key] = Child(name, self.connection(entity.name, target, group))
             else:
-                self._count(rows)
-                children[key] = Child(name, self.node(target, group, rows))
+                children[key] = Child(name, self.node(target, group))
         return Shape(entity.name, frozenset(fields), children)
 
-    def connection(self, parent: str, entity: Entity, nodes: list[FieldNode], rows: int = 1) -> Shape:
+    def connection(self, parent: str, entity: Entity, nodes: list[FieldNode]) -> Shape:
         """The shape of a list of `entity` that a field of `parent` gives.
 
         Raises:
             NotFound: an id in the filter is not one of this store.
-            CostLimit: too many rows in all.
         """
         given = self.arguments(parent, nodes[0])
         page = self.page(given)
-        size = page.first if page.first is not None else page.last if page.last is not None else DEFAULT_PAGE
         groups = self.below(nodes, f"{entity.name}Connection")
         picked: dict[str, list[FieldNode]] = {}
         for group in groups.values():
@@ -171,9 +161,7 @@ class Selection:
             if group[0].name.value == "node"
             for node in group
         ]
-        total = rows * max(0, min(size, MAX_PAGE))
-        self._count(total)
-        row = self.node(entity, inner, total)
+        row = self.node(entity, inner)
         return Shape(
             entity.name,
             row.fields,
@@ -193,11 +181,6 @@ class Selection:
     def page(self, given: Mapping[str, Any]) -> Page:
         """The page that a list's arguments ask for."""
         return Page(given.get("first"), given.get("after"), given.get("last"), given.get("before"))
-
-    def _count(self, rows: int) -> None:
-        self.rows += rows
-        if self.rows > MOST_ROWS:
-            raise CostLimit(f"more than {MOST_ROWS} rows", limit=MOST_ROWS)
 
     # -- filters ---------------------------------------------------------------------------------------------------
 

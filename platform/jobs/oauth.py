@@ -1,10 +1,11 @@
-"""The daily round of the authorization server: signing keys are rotated, and what has ended is forgotten."""
+"""The daily round of the installation: signing keys are rotated, and what has ended is forgotten."""
 
 from datetime import time
 
 from ..auth.oauth.keys import NO_GROUP, PURPOSE, tend_keys
 from ..auth.oauth.service import forget_ended
 from ..domain.work import Platform
+from ..tenancy.budgets import forget
 from ..tenancy.schedule import Schedule, put_schedule
 from ..tenancy.schedule_rules import Daily
 from ..tenancy.session import control_session
@@ -23,6 +24,7 @@ def register(broker: PostgresBroker, context: JobContext) -> None:
             # Twice is once: a key that was rotated just now is not rotated again.
             await tend_keys(session, platform.sealer(NO_GROUP, PURPOSE), clock=platform.clock)
             await forget_ended(session, clock=platform.clock)
+        await forget(platform.engines)
 
     declare(broker, TEND, tend, platform=True)
 

@@ -13,7 +13,8 @@ from forecourt.clock import SetClock
 from forecourt.domain.entities import ENTITIES
 from forecourt.errors import Unavailable
 from forecourt.graphql.context import Context
-from forecourt.graphql.schema import ApiSchema, Parts, build, run
+from forecourt.graphql.run import run
+from forecourt.graphql.schema import ApiSchema, Parts, build
 from tests.graphql.example import CLOSE_TASK, Touched
 from tests.stores import ScratchStore, Stores, scratch_stores
 

@@ -14,7 +14,8 @@ from forecourt.domain.work import Platform
 from forecourt.graphql import ids
 from forecourt.graphql.api import api_schema
 from forecourt.graphql.context import Context
-from forecourt.graphql.schema import ApiSchema, run
+from forecourt.graphql.run import run
+from forecourt.graphql.schema import ApiSchema
 from forecourt.tenancy.engines import Engines
 from forecourt.tenancy.ids import new_id
 from forecourt.tenancy.session import ResolvedStore

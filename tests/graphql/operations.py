@@ -233,11 +233,13 @@ OPEN = reading(GROUP)
 
 ROOT_FIELDS: Mapping[str, Needs] = {
     "colleagues": OPEN,
+    "costPreview": OPEN,
     "delegations": OPEN,
     "explainAccess": OPEN,
     "group": OPEN,
     "node": OPEN,
     "nodes": OPEN,
+    "rateLimit": OPEN,
     "store": OPEN,
     "viewer": OPEN,
 }

@@ -32,6 +32,7 @@ PARTS = {
     *("SurveyTemplate", "UserError", "Viewing"),
     *("AuditFault", "AuditVerification", "GroupAuditEvent", "OAuthClient", "OAuthClientSecret"),
     *("Device", "OwnAccount", "SecondFactor", "SignIn", "WebSession"),
+    *("CostPreview", "FieldCost", "RateBucket", "RateLimit"),
     *("DirectoryMapping", "EmailDomain", "IdentityProvider", "ProviderFinding", "ProviderSettings"),
 }
 ROOTS = {"Group", "Mutation", "Query", "Store", "Viewer"}

@@ -68,9 +68,13 @@ def door(api: Api) -> Iterator[Door]:
     yield Door(api)
 
 
+#: What it costs is said of every operation that ran.
+ANSWER = {"data": {"viewer": {"name": "王芳"}}, "extensions": {"cost": {"requested": 1, "actual": 1}}}
+
+
 def test_post_and_get(door: Door) -> None:
     status, headers, body = door.post(ASK)
-    assert (status, body) == (200, {"data": {"viewer": {"name": "王芳"}}})
+    assert (status, body) == (200, ANSWER)
     assert headers["content-type"] == SENT_JSON
     assert (headers["vary"], headers["cache-control"]) == ("accept, accept-language", "no-store")
     assert door("GET", query="query=%7Bviewer%7Bname%7D%7D")[2] == body

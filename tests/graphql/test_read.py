@@ -204,7 +204,10 @@ def test_more_rows_than_a_request_may_ask_for(api: Api) -> None:
     deep = """customers(first: 100) { edges { node { vehicles(first: 100) { edges { node {
       repairOrders(first: 100) { edges { cursor } } } } } } } }"""
     answer = api.run(api.actor(("STORE_GM", "N1")), f'{{ store(code: "N1") {{ {deep} }} }}')
-    assert [error["extensions"]["code"] for error in answer["errors"]] == ["COST_LIMIT"]
+    assert "data" not in answer and api.opened == []
+    assert [error["extensions"] for error in answer["errors"]] == [
+        {"code": "COST_LIMIT", "limit": {"of": "COST", "asked": 1_030_302, "most": 100_000}}
+    ]
 
 
 def test_the_viewer(api: Api) -> None:

@@ -84,7 +84,8 @@ def test_doubling_fragments_are_measured_once_each(api: Api) -> None:
 
 def test_long_documents_are_refused(api: Api) -> None:
     answer = api.run(api.actor(("STORE_GM", "N1")), "{" + " a" * 20_000 + "}")
-    assert "data" not in answer and "Document contains more than" in answer["errors"][0]["message"]
+    assert "data" not in answer
+    assert answer["errors"][0]["extensions"]["limit"] == {"of": "TOKENS", "asked": 20_002, "most": 2_000}
 
 
 def test_which_operation_is_meant_must_be_clear(api: Api) -> None:

@@ -155,6 +155,17 @@ CREATE TABLE control.oauth_signing_key (
     CONSTRAINT ck_oauth_signing_key_published CHECK ((state = 'RETIRED') = (published_until is not null))
 );
 CREATE UNIQUE INDEX uq_oauth_signing_key_state ON control.oauth_signing_key (state) WHERE state <> 'RETIRED';
+CREATE TABLE control.rate_bucket (
+    key TEXT NOT NULL,
+    group_id UUID NOT NULL,
+    capacity FLOAT NOT NULL,
+    restore_rate FLOAT NOT NULL,
+    used FLOAT NOT NULL,
+    granted FLOAT NOT NULL,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_rate_bucket PRIMARY KEY (key)
+);
+CREATE INDEX ix_rate_bucket_group_id ON control.rate_bucket (group_id);
 CREATE TABLE control.schedule (
     id UUID NOT NULL,
     group_id UUID,
@@ -1162,6 +1173,20 @@ drop policy if exists update_by_control on control.oauth_signing_key;
 create policy update_by_control on control.oauth_signing_key for update to forecourt_control using (true) with check (true);
 drop policy if exists delete_by_control on control.oauth_signing_key;
 create policy delete_by_control on control.oauth_signing_key for delete to forecourt_control using (true);
+alter table control.rate_bucket enable row level security;
+revoke all on control.rate_bucket from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.rate_bucket to forecourt_control;
+grant insert on control.rate_bucket to forecourt_control;
+grant update on control.rate_bucket to forecourt_control;
+grant delete on control.rate_bucket to forecourt_control;
+drop policy if exists select_by_control on control.rate_bucket;
+create policy select_by_control on control.rate_bucket for select to forecourt_control using (true);
+drop policy if exists insert_by_control on control.rate_bucket;
+create policy insert_by_control on control.rate_bucket for insert to forecourt_control with check (true);
+drop policy if exists update_by_control on control.rate_bucket;
+create policy update_by_control on control.rate_bucket for update to forecourt_control using (true) with check (true);
+drop policy if exists delete_by_control on control.rate_bucket;
+create policy delete_by_control on control.rate_bucket for delete to forecourt_control using (true);
 alter table control.recovery_code enable row level security;
 revoke all on control.recovery_code from public, forecourt_tenant, forecourt_group, forecourt_control;
 grant select (id, account_id, group_id, created_at, used_at) on control.recovery_code to forecourt_group;

@@ -1,6 +1,7 @@
 """A document read once: parsed, validated by the same rules as graphql-core's way, and what its variables are used for."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,11 +23,19 @@ from graphql import (
     get_named_type,
     parse,
     specified_rules,
+    validate,
 )
-from strawberry.schema.schema import validate_document
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
-from ..limits import PARSING, DepthRule
+from ..cost import Price, Prices
+from ..measure import PARSING, check_document, check_text, require
 from .variables import FREE_OPERATORS, Variables
+
+#: As strawberry validates.
+RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
+#: Each one costs: its place in the text is looked up.
+MOST_ERRORS = 20
 
 #: Arguments whose value a plan need not know.
 _FREE_ARGUMENTS = frozenset({"after", "before", "code", "id", "ids"})
@@ -58,6 +67,8 @@ class Operation:
     variables: Variables
     #: letters of the document, which a plan keeps alive
     letters: int
+    #: what it costs
+    price: Price
 
 
 @dataclass(frozen=True)
@@ -81,13 +92,22 @@ def names_of(tree: DocumentNode) -> list[str | None]:
     return [item.name.value if item.name else None for item in operations]
 
 
-def read_document(schema: GraphQLSchema, text: str, made: Mapping[str, frozenset[str]]) -> Document | NoDocument:
-    """Parse and validate, as graphql-core's way does. `made`: see `plan.made_fields`."""
+def read_document(
+    schema: GraphQLSchema, prices: Prices, text: str, made: Mapping[str, frozenset[str]], variables: Mapping[str, Any]
+) -> Document | NoDocument:
+    """Parse, measure and validate. `made`: see `plan.made_fields`.
+
+    Raises:
+        TooLarge: with these variables it costs more than any operation may; whether it is valid was not looked at.
+    """
     try:
+        check_text(text)
         tree = parse(text, **PARSING)
+        check_document(tree)
     except GraphQLError as error:
         return NoDocument([error], None)
-    errors = validate_document(schema, tree, (*specified_rules, DepthRule))
+    _check_cost(prices, tree, variables)
+    errors = validate(schema, tree, RULES, max_errors=MOST_ERRORS)
     if errors:
         return NoDocument(errors, names_of(tree))
     fragments = {item.name.value: item for item in tree.definitions if isinstance(item, FragmentDefinitionNode)}
@@ -100,9 +120,22 @@ def read_document(schema: GraphQLSchema, text: str, made: Mapping[str, frozenset
             for fragment in fragments.values():
                 uses.below(fragment.selection_set, schema.get_type(fragment.type_condition.name.value))
             name = item.name.value if item.name else None
-            variables = Variables(schema, item, uses.free | uses.known, uses.free - uses.known)
-            operations[name] = Operation(item, document, variables, len(text))
+            read = Variables(schema, item, uses.free | uses.known, uses.free - uses.known)
+            operations[name] = Operation(item, document, read, len(text), Price(prices, item, fragments))
     return document
+
+
+def _check_cost(prices: Prices, tree: DocumentNode, variables: Mapping[str, Any]) -> None:
+    """Validation takes several times as long as to see that a document costs too much. One that is not valid may have no
+    price: that is for the validation to say.
+
+    Raises:
+        TooLarge: every operation costs too much.
+    """
+    fragments = {item.name.value: item for item in tree.definitions if isinstance(item, FragmentDefinitionNode)}
+    operations = [item for item in tree.definitions if isinstance(item, OperationDefinitionNode)]
+    with suppress(AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
+        require("COST", min(Price(prices, item, fragments).of(variables).cost for item in operations))
 
 
 @dataclass

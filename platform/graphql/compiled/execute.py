@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from graphql import GraphQLSchema, OperationType
@@ -16,6 +17,7 @@ from graphql import GraphQLSchema, OperationType
 from ...tenancy.reader.compile_sql import Variant
 from ...tenancy.reader.entity import Entities
 from ..context import Context
+from ..cost import Prices
 from ..errors import formatted
 from .cache import Bounded
 from .complete import Completion, complete_rows, complete_store
@@ -85,7 +87,11 @@ class Engine:
     #: why requests were handed over, for `explain`, tests and metrics: reason → how often
     handed_over: dict[str, int] = field(default_factory=dict)
     compiled: int = 0
+    prices: Prices = field(init=False)
     turns: Turns = field(default_factory=Turns)
+
+    def __post_init__(self) -> None:
+        self.prices = Prices(self.schema)
 
     async def answer(
         self, context: Context, document: Document | NoDocument, variables: Mapping[str, Any], operation: str | None
@@ -107,11 +113,13 @@ class Engine:
         self.compiled += 1
         return found
 
-    async def read(self, context: Context, query: str) -> Document | NoDocument:
+    async def read(
+        self, context: Context, query: str, variables: Mapping[str, Any] = MappingProxyType({})
+    ) -> Document | NoDocument:
         """The document, from the cache or read now: a new one when it is the caller's turn, a long one beside the event loop.
 
         Raises:
-            Throttled: too many new documents wait.
+            Throttled: too many new documents wait. TooLarge: it is new, and costs too much with these variables.
         """
         found = self.documents.get(query)
         if found is not None:
@@ -119,7 +127,7 @@ class Engine:
         async with self.turns.turn(context.actor.key):
             found = self.documents.get(query)
             if found is None:
-                reading = partial(read_document, self.schema, query, made_fields(self.entities))
+                reading = partial(read_document, self.schema, self.prices, query, made_fields(self.entities), variables)
                 found = await asyncio.to_thread(reading) if len(query) > LONG_DOCUMENT else reading()
                 self.documents.put(query, found, len(query))
         return found

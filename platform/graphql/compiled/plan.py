@@ -206,7 +206,6 @@ def plan_store(selection: PlanSelection, entities: Entities, viewer: Viewer, nod
     Raises:
         HandOver: a list that the interpreter would refuse for what it asks.
     """
-    selection = _fresh(selection)
     made = made_fields(entities)[ids.STORE]
     plurals = {entity.plural: entity for entity in entities}
     shapes: dict[str, Shape] = {}
@@ -255,11 +254,10 @@ def plan_rows(
     Raises:
         HandOver: something the interpreter would refuse.
     """
-    selection = _fresh(selection)
     rows: dict[str, tuple[Shape, Slot]] = {}
-    for name, count in counts.items():
+    for name in counts:
         try:
-            rows[name] = selection.node(entities[name], nodes, count), Slot(("ids", name))
+            rows[name] = selection.node(entities[name], nodes), Slot(("ids", name))
         except ForecourtError as error:
             raise HandOver(f"{error.code}: {error.message}") from error
     return RowsPlan(nodes, tuple(counts), _program(entities, viewer, {}, rows, moment=False), dict(counts))
@@ -270,12 +268,6 @@ def _asked(selection: PlanSelection, entity: Entity, group: list[FieldNode]) -> 
         return selection.connection(ids.STORE, entity, group)
     except ForecourtError as error:
         raise HandOver(f"{error.code}: {error.message}") from error
-
-
-def _fresh(selection: PlanSelection) -> PlanSelection:
-    """The same selection with its measure of rows at zero: every store's part is measured alone."""
-    made = (selection.schema, selection.fragments, selection.variables, selection.entities, selection.store)
-    return PlanSelection(*made)
 
 
 def _program(

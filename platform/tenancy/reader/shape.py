@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 DEFAULT_PAGE = 20
-#: Large enough to fetch a store's month in a few requests; what a whole document may ask stands in `graphql/select.MOST_ROWS`.
+#: Large enough to fetch a store's month in a few requests; what a whole document may ask stands in `graphql/cost.py`.
 MAX_PAGE = 1_000
 
 

@@ -25,7 +25,7 @@ from forecourt.auth.actor import Actor
 from forecourt.domain.entities import ENTITIES
 from forecourt.domain.work import Platform
 from forecourt.graphql.context import Context
-from forecourt.graphql.schema import run
+from forecourt.graphql.run import run
 from forecourt.tenancy import ids as row_ids
 from forecourt.tenancy import queue
 from forecourt.tenancy import session as session_module

@@ -14,7 +14,7 @@ from forecourt.errors import Unavailable
 from forecourt.graphql.compiled import execute, turns
 from forecourt.graphql.compiled.cache import Bounded
 from forecourt.graphql.compiled.execute import Engine
-from forecourt.graphql.schema import run
+from forecourt.graphql.run import run
 from forecourt.tenancy.ids import new_id
 from forecourt.tenancy.lanes import Lanes
 from forecourt.tenancy.session import store_session
@@ -179,11 +179,6 @@ HANDED = {
     "a text that cannot be stored": (
         '{ store(code: "a1") { customers(where: {name: {eq: "a\\u0000"}}) { totalCount } } }',
         "INVALID: a text that cannot be stored",
-    ),
-    "too much": (
-        """{ store(code: "a1") { customers(first: 100) { edges { node { vehicles(first: 100) { edges { node {
-        repairOrders(first: 100) { totalCount edges { node { roNo } } } } } } } } } } }""",
-        "COST_LIMIT: more than 100000 rows",
     ),
     "a bad page of stores": ("{ group { stores(first: 500) { totalCount } } }", "INVALID: a page has 0 to 100 rows"),
 }
@@ -374,7 +369,7 @@ def test_too_many_new_documents_of_one_client_are_throttled(both: Both, monkeypa
 
 def test_a_long_document_is_read_beside_the_event_loop(both: Both) -> None:
     gm = both.actor(("STORE_GM", "a1"))
-    text_ = "{ " + " ".join(f"v{number}: viewer {{ name key language }}" for number in range(400)) + " }"
+    text_ = "{ " + " ".join(f"v{number}: viewer {{ {'name key language ' * 5} }}" for number in range(90)) + " }"
     turns_taken = 0
 
     async def tick() -> None:
@@ -390,5 +385,5 @@ def test_a_long_document_is_read_beside_the_event_loop(both: Both) -> None:
         finally:
             ticking.cancel()
 
-    assert len(both.runner.run(ask())["data"]) == 400
+    assert len(both.runner.run(ask())["data"]) == 90
     assert turns_taken >= 3

@@ -20,7 +20,7 @@ def test_what_is_handed_over_is_read_once(both: Both, monkeypatch: pytest.Monkey
         raise AssertionError("read again")
 
     for name in (
-        "forecourt.graphql.schema.parse",
+        "forecourt.graphql.compiled.document.parse",
         "strawberry.schema.schema.parse",
         "strawberry.schema.schema.validate_document",
     ):

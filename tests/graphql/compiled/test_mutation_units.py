@@ -15,7 +15,7 @@ from forecourt.domain.complaints.model import Complaint
 from forecourt.domain.feed import AuditEvent, ChangeEvent
 from forecourt.domain.work import Platform
 from forecourt.graphql import ids
-from forecourt.graphql.schema import run
+from forecourt.graphql.run import run
 from forecourt.graphql.services import store_work
 from forecourt.graphql.unit import Unit
 from forecourt.tenancy.engines import Engines

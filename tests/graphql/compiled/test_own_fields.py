@@ -28,6 +28,7 @@ from tests.graphql.rows import group_rows
 ARGUMENTS = {
     "Query.__type": '(name: "Store")',
     "Query.colleagues": '(membershipId: "%(AccountMembership)s")',
+    "Query.costPreview": '(document: "{ viewer { name } }")',
     "Query.explainAccess": '(input: {type: "Customer"})',
     "Group.benchmark": '(month: "2026-08", kpi: "S01")',
     "Store.benchmarkShare": '(month: "2026-08", kpi: "S01")',

@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import uvicorn
+from starlette.applications import Starlette
 
 from forecourt.app import build_app
 from forecourt.auth.actor import Actor
+from forecourt.connections import BoundedConnection
 from forecourt.domain.accounts import actions
 from forecourt.domain.work import Platform, open_group_work
 from forecourt.graphql import ids
@@ -41,6 +44,7 @@ class Served:
     port: int
     token: str
     faults: list[str] = field(repr=False)
+    app: Starlette = field(repr=False)
 
     @property
     def url(self) -> str:
@@ -77,11 +81,19 @@ def token_of(world: World, *roles: tuple[str, str | None]) -> str:
 
 
 @contextmanager
-def serving(world: World) -> Iterator[Served]:
-    """The application as `app.serve` serves it."""
-    app = build_app(world.server, world.database.settings)
+def serving(world: World, **settings: Any) -> Iterator[Served]:
+    """The application as `app.serve` serves it, with some settings of its own."""
+    app = build_app(world.server, world.database.settings.model_copy(update=settings))
     server = uvicorn.Server(
-        uvicorn.Config(app, host="127.0.0.1", port=0, access_log=False, log_config=None, server_header=False)
+        uvicorn.Config(
+            app,
+            host="127.0.0.1",
+            port=0,
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            http=BoundedConnection,
+        )
     )
     thread = threading.Thread(target=server.run, daemon=True)
     faults = Faults()
@@ -92,7 +104,7 @@ def serving(world: World) -> Iterator[Served]:
             assert thread.is_alive()
             time.sleep(0.02)
         token = token_of(world, ("CS_AGENT", "a1"), ("HQ_ANALYST", None))
-        yield Served(world, server.servers[0].sockets[0].getsockname()[1], token, faults.texts)
+        yield Served(world, server.servers[0].sockets[0].getsockname()[1], token, faults.texts, app)
     finally:
         server.should_exit = True
         thread.join(20)

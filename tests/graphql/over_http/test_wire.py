@@ -10,7 +10,7 @@ from tests.graphql.over_http.conftest import Served
 from tests.graphql.over_http.wire import FORGOTTEN, Answer, asked, broken, exchange
 
 ASK = b'{"query": "{ viewer { name } }"}'
-WANG = {"data": {"viewer": {"name": "Wang Fang"}}}
+WANG = {"viewer": {"name": "Wang Fang"}}
 
 
 def sent(served: Served, body: bytes = ASK, *, whole: bool = True, **given: Any) -> Answer | None:
@@ -50,11 +50,11 @@ def test_bodies_that_are_no_request(served: Served, body: bytes, status: int) ->
 @pytest.mark.parametrize(
     ("document", "says"),
     [
-        ("{store(code: " + "[" * 4_000, "nested too deeply"),
-        ("{a" * 3_000 + "}" * 3_000, "nested too deeply"),
-        ('{ store(code: "' + "x" * 100_000 + '") { name } }', "more than 100000 code points"),
-        ("{" + "\n" * 400_000 + " ".join(f"a{number}" for number in range(150)) + "}", "more than 100000 code points"),
-        ("{" + " a" * 10_001 + "}", "more than 10000 tokens"),
+        ("{store(code: " + "[" * 1_900, "nested too deeply"),
+        ("{a" * 600 + "}" * 600, "nested too deeply"),
+        ('{ store(code: "' + "x" * 50_000 + '") { name } }', "at most 50000"),
+        ("{" + "\n" * 400_000 + " ".join(f"a{number}" for number in range(150)) + "}", "at most 50000"),
+        ("{" + " a" * 2_001 + "}", "at most 2000"),
         ("query a { viewer { name } } query b { viewer { name } }", "Must provide operation name"),
         ("subscription { changes }", "The subscription operation is not supported"),
         ("fragment a on Query { viewer { name } }", "Must provide an operation"),
@@ -83,7 +83,7 @@ def test_a_file_that_is_none_is_refused_in_a_variable_too(served: Served) -> Non
 
 def test_of_names_that_are_there_twice_the_last_counts(served: Served) -> None:
     answer = sent(served, b'{"query": "{ nope }", "query": "{ viewer { name } }"}')
-    assert answer is not None and answer.json == WANG
+    assert answer is not None and answer.json["data"] == WANG
 
 
 def test_bodies_in_chunks(served: Served) -> None:
@@ -91,7 +91,7 @@ def test_bodies_in_chunks(served: Served) -> None:
         return sent(served, body, content_length=None, transfer_encoding="chunked")
 
     answer = by_chunks(chunks(ASK[:7], ASK[7:8], ASK[8:]))
-    assert answer is not None and answer.json == WANG
+    assert answer is not None and answer.json["data"] == WANG
     answer = by_chunks(chunks(b"null"))
     assert answer is not None and answer.status == 400 and broken(answer) is None
     answer = by_chunks(b"zz\r\n" + ASK)

@@ -110,7 +110,7 @@ def _broken_form(answer: Answer) -> str | None:
         found = answer.json
     except ValueError:
         return "no JSON"
-    if not isinstance(found, dict) or not found or found.keys() - {"data", "errors"}:
+    if not isinstance(found, dict) or not found or found.keys() - {"data", "errors", "extensions"}:
         return "not the form of an answer"
     if answer.status != 200 and "data" in found:
         return "data, though it is refused"

@@ -11,7 +11,7 @@ import asyncio
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -94,8 +94,9 @@ class World:
 
     @property
     def settings(self) -> Settings:
-        """Of every process of the bench."""
-        return Settings(home=self.home, reader="compiled", pool_size=16)
+        """Of every process of the bench: counted like everything else, but nobody is sent away."""
+        budgets = {f"budget_{name}": "2000000000/2000000000" for name in ("app_store", "app", "group")}
+        return Settings(home=self.home, reader="compiled", pool_size=16, **budgets)  # type: ignore[arg-type]
 
     def write(self) -> None:
         plain = {**asdict(self), "home": str(self.home), "group": str(self.group), "account": str(self.account)}
@@ -143,7 +144,7 @@ def make(server: Server, home: Path, *, stores: int, scale: float) -> World:
     with ThreadPoolExecutor(2) as pool:
         sizes = [round((LARGE if place < LARGE_STORES else SMALL) * scale) for place in range(stores)]
         samples = list(pool.map(lambda store, customers: _fill(server, store, customers), made, sizes))
-    account, token = asyncio.run(_account(server, Settings(home=home), group_id, made))
+    account, token = asyncio.run(new_account(server, Settings(home=home), group_id, made))
     named = [
         BenchStore(str(store), f"S{place:03}", sample)
         for place, (store, sample) in enumerate(zip(made, samples, strict=True), 1)
@@ -166,14 +167,16 @@ def _fill(server: Server, store: UUID, customers: int) -> list[str]:
         return [row for (row,) in found]
 
 
-async def _account(server: Server, settings: Settings, group_id: UUID, stores: list[UUID]) -> tuple[UUID, str]:
-    """Somebody who manages every store, and a token of theirs."""
+async def new_account(
+    server: Server, settings: Settings, group_id: UUID, stores: Sequence[UUID], name: str = "bench"
+) -> tuple[UUID, str]:
+    """Somebody who manages these stores, and a token of theirs."""
     async with open_platform(server, settings, application="forecourt bench") as platform:
         async with control_session(platform.engines) as session:
             group = await resolve_group(session, group_id)
         actor = Actor.for_system("bench", group_id)
         async with open_group_work(platform, group, actor) as work:
-            account = await create_account(work.session, actor, name="bench", display_name="Bench", language="en")
+            account = await create_account(work.session, actor, name=name, display_name="Bench", language="en")
             for store in stores:
                 await add_membership(work.session, actor, account, role="STORE_GM", store_id=store)
             issued = await issue_token(work.session, actor, account, label="bench")

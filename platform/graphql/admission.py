@@ -11,6 +11,7 @@ from .budget import Reserved
 from .compiled.document import Operation
 from .context import Context
 from .cost import Priced
+from .giving_way import MUCH
 from .measure import check_values, require
 from .stores import Stores
 
@@ -38,6 +39,10 @@ async def reserved(
     caller = context.caller
     if caller is None:
         return None
+    if priced.cost > MUCH:
+        context.gives_way = caller.ledger.giving_way
+    else:
+        caller.ledger.giving_way.little()
     stores = context.known_stores or await context.stores()
     writes = operation.node.operation is OperationType.MUTATION
     shares: dict[UUID, int] = {}

@@ -19,6 +19,7 @@ from uuid import UUID
 from ..errors import ForecourtError, Throttled
 from ..settings import Settings
 from ..tenancy.budgets import Granted, Rate, Wanted
+from .giving_way import GivingWay
 
 #: A slice is this part of a bucket, and grows to `_LARGEST` where it is spent within `_QUICK` seconds.
 _SLICE: Final = 1 / 50
@@ -99,6 +100,7 @@ class Ledger:
     rates: Rates
     lease: Callable[[Sequence[Wanted]], Awaitable[Mapping[str, Granted]]]
     now: Callable[[], float] = time.monotonic
+    giving_way: GivingWay = field(default_factory=GivingWay)
     _buckets: "OrderedDict[str, _Bucket]" = field(default_factory=OrderedDict)
     _callers: "OrderedDict[tuple[str, UUID], Caller]" = field(default_factory=OrderedDict)
     _tasks: "set[asyncio.Task[None]]" = field(default_factory=set)

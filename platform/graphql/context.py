@@ -5,7 +5,7 @@ Made anew for every operation, also for those of one socket or one batch, so not
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache, partial
@@ -25,6 +25,7 @@ from ..tenancy.reader.entity import Asker, Entities, Viewer
 from ..tenancy.reader.run import Reader, Session
 from . import ids
 from .budget import Caller
+from .giving_way import GivingWay
 from .stores import Seen, StoreInfo, Stores
 from .unit import Unit
 
@@ -70,6 +71,8 @@ class Context:
     caller: Caller | None = None
     #: what the operation costs at most
     cost: int = 0
+    #: it asks for much, and lets others go first
+    gives_way: GivingWay | None = None
     #: what the mutation that runs now holds open; None in a query
     unit: Unit | None = None
     #: the document that graphql-core runs now
@@ -169,7 +172,7 @@ class Context:
             Unavailable: the store cannot answer now.
         """
         viewer = self.viewer(store)
-        async with self.slots:
+        async with self.slots, self._turn():
             try:
                 async with self.open_store(store) as session:
                     reader = Reader(session, self.entities, viewer, self.asker(store, viewer))
@@ -180,6 +183,9 @@ class Context:
             # wait for requests that do the same.
             await reader.settle()
 
+    def _turn(self) -> AbstractAsyncContextManager[None]:
+        return nullcontext() if self.gives_way is None else self.gives_way.part()
+
     async def ask(self, store: StoreInfo, variant: Variant, run: Run, *, alone: bool = False) -> list[list[Row]]:
         """The rows of compiled statements of a store; waits while too many parts run, unless this is the only one.
 
@@ -189,9 +195,9 @@ class Context:
         if self.read_compiled is None:
             raise TypeError("this context reads nothing compiled")
         try:
-            if alone:
+            if alone and self.gives_way is None:
                 return await self.read_compiled(store, variant, run)
-            async with self.slots:
+            async with self.slots, self._turn():
                 return await self.read_compiled(store, variant, run)
         except (TimeoutError, OSError) as error:
             raise Unavailable("the store cannot answer now") from error

@@ -51,7 +51,7 @@ async def reserved(
             store = _store_of(node, variables, stores, writes=writes)
             if store is not None:
                 shares[store] = shares.get(store, 0) + cost
-    return await caller.reserve(priced.cost, shares)
+    return caller.take(priced.cost, shares) or await caller.reserve(priced.cost, shares)
 
 
 def _store_of(node: FieldNode, variables: Mapping[str, Any], stores: Stores, *, writes: bool) -> UUID | None:

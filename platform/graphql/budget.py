@@ -9,7 +9,7 @@ that no report of HQ keeps a store waiting.
 
 import asyncio
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -185,7 +185,9 @@ class Caller:
     ledger: Ledger
     app: str
     group_id: UUID
-    running: asyncio.Semaphore = field(init=False, default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    #: operations that run, and those that wait for one to end
+    _running: int = field(init=False, default=0)
+    _waiting: "deque[asyncio.Future[None]]" = field(init=False, default_factory=deque)
     _refused_at: float = field(init=False, default=-_HELD)
 
     def __post_init__(self) -> None:
@@ -204,6 +206,36 @@ class Caller:
                 self._of_stores.popitem(last=False)
         return found
 
+    async def enter(self) -> None:
+        """Wait until another operation may run; `leave` must follow."""
+        if self._running >= AT_ONCE:
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if turn.done() and not turn.cancelled():
+                    self.leave()
+                raise
+        else:
+            self._running += 1
+
+    def leave(self) -> None:
+        """An operation has ended: who waits longest may run in its place."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._running -= 1
+
+    def take(self, cost: int, stores: Mapping[UUID, int]) -> "Reserved | None":
+        """`reserve` where this process has enough of everything; None where others must be asked first."""
+        taken = self._taken(cost, stores)
+        if self._lacking(taken) or self._short(cost, stores) > 0:
+            return None
+        return self._take(cost, taken)
+
     async def reserve(self, cost: int, stores: Mapping[UUID, int]) -> "Reserved":
         """Take what an operation may cost from the buckets, in each of its stores what it may cost there.
 
@@ -211,8 +243,7 @@ class Caller:
             Throttled: it is not there, and when it will be.
             Unavailable: the buckets cannot be asked now.
         """
-        taken: dict[_Bucket, float] = {self._of_store(store): share for store, share in stores.items()}
-        taken[self._of_app] = taken[self._of_group] = cost
+        taken = self._taken(cost, stores)
         lacking = self._lacking(taken)
         for _ in range(_DRAWS):  # what was leased may have been taken by somebody else before it was our turn
             if not lacking:
@@ -220,23 +251,36 @@ class Caller:
             await self.ledger.draw(lacking)
             lacking = self._lacking(taken)
         waits = [(amount - max(0.0, bucket.left)) / bucket.rate.restore for bucket, amount in lacking.items()]
-        group, one_store = self._of_group, list(stores.values()) == [cost]
-        kept = 0.0 if one_store else _LEFT_TO_STORES * group.rate.capacity
-        short = kept + cost - group.available(self.ledger.now())
-        if kept and short > 0:
-            waits.append(short / group.rate.restore)
+        short = self._short(cost, stores)
+        if short > 0:
+            waits.append(short / self._of_group.rate.restore)
         if waits:
             await self._refuse(max(waits))
-        for bucket, amount in taken.items():
+        return self._take(cost, taken)
+
+    def _taken(self, cost: int, stores: Mapping[UUID, int]) -> "list[tuple[_Bucket, float]]":
+        """From which buckets how much is to be taken, the narrowest first."""
+        found: list[tuple[_Bucket, float]] = [(self._of_store(store), share) for store, share in stores.items()]
+        found += (self._of_app, cost), (self._of_group, cost)
+        return found
+
+    def _short(self, cost: int, stores: Mapping[UUID, int]) -> float:
+        """How much the group lacks to leave its stores their half; what is about one store may use all."""
+        if len(stores) == 1 and cost in stores.values():
+            return 0.0
+        return _LEFT_TO_STORES * self._of_group.rate.capacity + cost - self._of_group.available(self.ledger.now())
+
+    def _take(self, cost: int, taken: "list[tuple[_Bucket, float]]") -> "Reserved":
+        for bucket, amount in taken:
             bucket.mine -= amount
             if bucket.mine < bucket.slice / 4:
                 self.ledger.draw_ahead(bucket)
         return Reserved(self.ledger, cost, taken)
 
-    def _lacking(self, taken: Mapping[_Bucket, float]) -> dict[_Bucket, float]:
+    def _lacking(self, taken: "list[tuple[_Bucket, float]]") -> dict[_Bucket, float]:
         """What this process must lease first."""
         now, found = self.ledger.now(), {}
-        for bucket, amount in taken.items():
+        for bucket, amount in taken:
             if now - bucket.since > _STALE:
                 bucket.mine = 0.0
             if bucket.mine < amount:
@@ -265,19 +309,14 @@ class Reserved:
 
     ledger: Ledger
     cost: int
-    taken: Mapping[_Bucket, float]
+    taken: "list[tuple[_Bucket, float]]"
 
     def settle(self, actual: int) -> Level:
-        """Give back what it did not need; how the bucket stands that has least left."""
-        unused, now = max(0, self.cost - actual), self.ledger.now()
-        tightest, least = None, 0.0
-        for bucket, amount in self.taken.items():
-            if unused:
+        """Give back what it did not need; how the narrowest bucket stands."""
+        unused, now = self.cost - actual, self.ledger.now()
+        if unused > 0:
+            for bucket, amount in self.taken:
                 bucket.mine += min(unused, amount)
                 if bucket.mine > 2 * bucket.slice and now - bucket.given_back > _QUICK:
                     self.ledger.give_back(bucket)
-            available = bucket.available(now)
-            if tightest is None or available < least:
-                tightest, least = bucket, available
-        assert tightest is not None  # noqa: S101  (every operation takes from the group's)
-        return tightest.level(now)
+        return self.taken[0][0].level(now)

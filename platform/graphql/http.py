@@ -4,6 +4,7 @@ Whatever cannot be understood is answered with a 4xx and a JSON body in GraphQL'
 operation, after the body was read, so nobody holds a context while they send slowly. The contract: docs/api/http.md.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
@@ -20,9 +21,8 @@ from .errors import code_of, formatted
 from .malformed import Malformed
 from .media import JSON_TYPE, RESPONSE_TYPE, accepted, sent_as
 from .operation import Operation, from_body, from_form, from_query
-from .patience import Patience
 from .run import Asked, MutationNotAllowed, run_encoded
-from .running import Running
+from .running import Ended, OnItsWay, Running
 from .schema import ApiSchema
 
 _STATUS = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403, "VIEW_ONLY": 403, "NOT_FOUND": 404, "THROTTLED": 429}
@@ -68,25 +68,38 @@ class Endpoint:
         self.schema, self.make_context = schema, make_context
         self.get, self.uploads, self.explain = get, uploads, explain
         self.most_bytes, self.most_upload_bytes = most_bytes, most_upload_bytes
-        self.patience, self.running = Patience(patience), Running(deadline)
+        self.running, self.deadline = Running(patience), deadline
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
         if len(headers) < len(scope["headers"]):
             headers = _joined(scope["headers"])
-        request = Request(scope, partial(self._patiently, receive))
+        one = self.running.begin(receive)
+        request = Request(scope, partial(_piece, one))
         media, operation = JSON_TYPE, None
         try:
             media = accepted(headers.get(b"accept", b""))
             operation = await self._operation(request, receive, headers)
-            answer = await self.running.run(self._answer(request, operation, media), receive)
+            one.starts(self.deadline)
+            answer = await self._answer(request, operation, media)
         except Malformed as error:
             answer = _malformed(error, media, headers)
+        except asyncio.CancelledError:
+            match one.why():
+                case Ended.SLOW:
+                    answer = _malformed(_slow(), media, headers)
+                case Ended.LATE:
+                    answer = _refused(TimeoutError(), media, headers, request)
+                case Ended.LEFT:
+                    return
+                case None:
+                    raise
         except ClientDisconnect:
             return
         except Exception as error:  # the door's last line
             answer = _refused(error, media, headers, request)
         finally:
+            self.running.finish(one)
             if operation is not None and operation.form is not None:
                 await operation.form.close()
         await answer(send)
@@ -96,11 +109,7 @@ class Endpoint:
         query, variables, name, writes = operation[:4]
         asked = Asked(query, variables, name, writes, self.explain and operation.explain)
         try:
-            if context.caller is None:
-                answer, ran = await run_encoded(self.schema, context, asked)
-            else:
-                async with context.caller.running:
-                    answer, ran = await run_encoded(self.schema, context, asked)
+            answer, ran = await run_encoded(self.schema, context, asked)
         except MutationNotAllowed as error:
             raise Malformed(405, "method", malformed.MUTATION, {"allow": "POST"}) from error
         return Answer(200 if ran or media is JSON_TYPE else 400, media, answer)
@@ -120,11 +129,7 @@ class Endpoint:
             raise Malformed(415, "content-encoding", malformed.ENCODED, {"accept-encoding": "identity"})
         if kind is not JSON_TYPE:
             return await self._upload(request, headers)
-        try:
-            body = await self.patience.wait_for(self._body(receive))
-        except TimeoutError as error:
-            raise _slow() from error
-        return from_body(body)
+        return from_body(await self._body(receive))
 
     async def _body(self, receive: Receive) -> bytes:
         """The whole body; most come in one piece.
@@ -154,12 +159,11 @@ class Endpoint:
         await self.make_context(request)
         return await from_form(request.headers, request.stream(), self.most_bytes)
 
-    async def _patiently(self, receive: Receive) -> Message:
-        """The next piece of an upload."""
-        try:
-            return await self.patience.wait_for(receive())
-        except TimeoutError as error:
-            raise _slow() from error
+
+async def _piece(one: OnItsWay) -> Message:
+    """The next piece of an upload, which may take its time again."""
+    one.goes_on()
+    return await one.receive()
 
 
 def _slow() -> Malformed:

@@ -81,7 +81,15 @@ async def run_encoded(schema: ApiSchema, context: Context, asked: Asked) -> tupl
         MutationNotAllowed: a mutation is meant, and `writes` is False.
         Throttled: too many new documents wait to be read, or the budget is spent.
     """
-    answer = await answered_by(schema, context, asked)
+    caller = context.caller
+    if caller is None:
+        answer = await answered_by(schema, context, asked)
+    else:
+        await caller.enter()
+        try:
+            answer = await answered_by(schema, context, asked)
+        finally:
+            caller.leave()
     ran = "data" in answer.found
     if not ran or answer.cost is None:
         if answer.reserved is not None:

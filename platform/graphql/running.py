@@ -1,95 +1,103 @@
-"""Operations on their way: each has a deadline, and none goes on when whoever asked has left.
+"""Requests on their way: a body is waited for so long, an operation may take so long, and none goes on when whoever asked has left.
 
-To end one is to cancel its task, which stops its statement in the database as well (`tenancy.lanes`, psycopg).
+To end one is to cancel its task, which stops its statement in the database as well (`tenancy.lanes`, psycopg). One timer serves
+all: nearly every request has ended before the second look, so neither a timer nor a task is spent on it.
 """
 
 import asyncio
-from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
-T = TypeVar("T")
-
-#: Seconds between two looks at what is on its way. Nearly every operation has ended before the second one, so that neither
-#: a timer nor a task is spent on it.
+#: Seconds between two looks at what is on its way.
 LOOK: Final = 0.1
 
 
-class _Ended(Enum):
-    LATE = "late"
-    LEFT = "left"
+class Ended(Enum):
+    """Why a request was ended."""
+
+    SLOW = "its body did not come in time"
+    LATE = "its operation took too long"
+    LEFT = "whoever asked has left"
 
 
 @dataclass(eq=False, slots=True)
-class _One:
-    since: float
+class OnItsWay:
+    """One request: since when it does what it does now, and how long that may take."""
+
+    task: "asyncio.Task[Any]"
     receive: Receive
-    ended: _Ended | None = None
+    loop: asyncio.AbstractEventLoop
+    since: float
+    seconds: float
+    #: its body is here: the only thing that can still come is that the other side leaves
+    runs: bool = False
+    ended: Ended | None = None
     listening: "asyncio.Task[None] | None" = None
 
+    def goes_on(self) -> None:
+        """Another piece of the body is waited for."""
+        self.since = self.loop.time()
 
+    def starts(self, seconds: float) -> None:
+        """The operation begins, and may take so long."""
+        self.since, self.seconds, self.runs = self.loop.time(), seconds, True
+
+    def end(self, why: Ended) -> None:
+        """End it, once."""
+        if self.ended is None:
+            self.ended = why
+            self.task.cancel()
+
+    def why(self) -> Ended | None:
+        """Why its task was cancelled, where that was here and nobody else did as well (as in `asyncio.timeout`)."""
+        return None if self.ended is None or self.task.uncancel() else self.ended
+
+    async def listen(self) -> None:
+        """End it when the other side leaves."""
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
+        self.end(Ended.LEFT)
+
+
+@dataclass(eq=False)
 class Running:
-    """The operations of a door, each of which may take so many seconds."""
+    """The requests of a door. `patience`: seconds that a body, or its next piece, may take to come."""
 
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        #: the oldest first
-        self._ones: dict[asyncio.Task[Any], _One] = {}
-        self._looks_in: asyncio.AbstractEventLoop | None = None
+    patience: float
+    _ones: dict[OnItsWay, None] = field(default_factory=dict)
+    _looks_in: asyncio.AbstractEventLoop | None = None
 
-    async def run(self, awaited: Awaitable[T], receive: Receive) -> T:
-        """What is awaited. `receive` says nothing any more but that the other side has left.
-
-        Raises:
-            TimeoutError: it took too long.
-            ClientDisconnect: nobody waits for it any more.
-        """
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    def begin(self, receive: Receive) -> OnItsWay:
+        """The request of this task, whose body is waited for."""
+        task = asyncio.current_task()
         assert task is not None  # noqa: S101  (a coroutine runs in a task)
-        one = self._ones[task] = _One(loop.time(), receive)
+        loop = task.get_loop()
+        one = OnItsWay(task, receive, loop, loop.time(), self.patience)
+        self._ones[one] = None
         if self._looks_in is not loop:
             self._looks_in = loop
             loop.call_later(LOOK, self._look, loop)
-        try:
-            return await awaited
-        except asyncio.CancelledError:
-            # As in `asyncio.timeout`: somebody else may have cancelled it as well.
-            if one.ended is None or task.uncancel():
-                raise
-            if one.ended is _Ended.LEFT:
-                raise ClientDisconnect from None
-            raise TimeoutError from None
-        finally:
-            del self._ones[task]
-            if one.listening is not None:
-                one.listening.cancel()
+        return one
+
+    def finish(self, one: OnItsWay) -> None:
+        """It has ended."""
+        del self._ones[one]
+        if one.listening is not None:
+            one.listening.cancel()
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._looks_in is not loop:
             return
         now = loop.time()
-        for task, one in self._ones.items():
-            if now - one.since < LOOK:
-                break
-            if now - one.since > self.seconds:
-                self._end(task, one, _Ended.LATE)
-            elif one.listening is None:
-                one.listening = loop.create_task(self._listen(task, one))
+        for one in self._ones:
+            if now - one.since > one.seconds:
+                one.end(Ended.LATE if one.runs else Ended.SLOW)
+            elif one.runs and one.listening is None and now - one.since > LOOK:
+                one.listening = loop.create_task(one.listen())
         if self._ones:
             loop.call_later(LOOK, self._look, loop)
         else:
             self._looks_in = None
-
-    async def _listen(self, task: "asyncio.Task[Any]", one: _One) -> None:
-        while (await one.receive())["type"] != "http.disconnect":
-            pass
-        self._end(task, one, _Ended.LEFT)
-
-    def _end(self, task: "asyncio.Task[Any]", one: _One, why: _Ended) -> None:
-        if one.ended is None and task in self._ones:
-            one.ended = why
-            task.cancel()

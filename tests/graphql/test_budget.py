@@ -120,7 +120,27 @@ def test_who_asks_again_at_once_waits_for_the_same_answer() -> None:
             with pytest.raises(Throttled):
                 await caller.reserve(500, {STORE: 500})
         assert asyncio.get_running_loop().time() - began >= 2.5
-        assert caller.running._value == AT_ONCE
+
+    asyncio.run(run())
+
+
+def test_operations_of_one_caller_wait_for_one_another() -> None:
+    async def run() -> None:
+        caller = Shared().ledger().caller("client:a", GROUP)
+        for _ in range(AT_ONCE):
+            await caller.enter()
+        waiting = [asyncio.ensure_future(caller.enter()) for _ in range(3)]
+        await asyncio.sleep(0)
+        assert not any(one.done() for one in waiting)
+        waiting[0].cancel()
+        caller.leave()
+        await asyncio.sleep(0.01)
+        assert [one.done() for one in waiting] == [True, True, False]
+        for _ in range(AT_ONCE):
+            caller.leave()
+        await asyncio.wait_for(waiting[2], 5)
+        caller.leave()
+        assert caller._running == 0
 
     asyncio.run(run())
 

@@ -302,10 +302,25 @@ HTTP_SECONDS = Histogram(
     "forecourt_http_request_seconds", "Time to answer a request.", ("route",), registry=REGISTRY, buckets=_FAST
 )
 HTTP_RUNNING = Gauge("forecourt_http_requests_running", "Requests being answered now.", registry=REGISTRY)
+
+
+class _Running:
+    """How many requests are being answered: counted at each, told when somebody asks."""
+
+    now = 0
+
+
+HTTP_RUNNING.set_function(lambda: _Running.now)
 GRAPHQL_OPERATIONS = Counter(
     "forecourt_graphql_operations",
-    "Operations by kind (query, mutation; unknown in core), engine (compiled, core) and outcome (ok, error, refused).",
+    "Operations by kind (query, mutation, unknown), engine (compiled, core, none) and outcome (ok, error, refused).",
     ("kind", "engine", "outcome"),
+    registry=REGISTRY,
+)
+THROTTLED = Counter(
+    "forecourt_throttled",
+    "Operations refused because a budget was spent, by the bucket.",
+    ("level",),
     registry=REGISTRY,
 )
 GRAPHQL_SECONDS = Histogram(
@@ -406,7 +421,7 @@ class Telemetry:
             span = NonRecordingSpan(SpanContext(trace_id, getrandbits(64) or 1, is_remote=False))
         token = attach(trace.set_span_in_context(span))
         bound_before = structlog.contextvars.bind_contextvars(request_id=request_id)
-        HTTP_RUNNING.inc()
+        _Running.now += 1
         failure: str | None = None
         try:
             await self.app(scope, receive, sending)
@@ -416,7 +431,7 @@ class Telemetry:
             status = status or (500 if isinstance(error, Exception) else 499)
             raise
         finally:
-            HTTP_RUNNING.dec()
+            _Running.now -= 1
             route = _route(scope)
             if span.is_recording():
                 _describe(span, method, route, status, failure)

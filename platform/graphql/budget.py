@@ -18,6 +18,7 @@ from uuid import UUID
 
 from ..errors import ForecourtError, Throttled
 from ..settings import Settings
+from ..telemetry import THROTTLED
 from ..tenancy.budgets import Granted, Rate, Wanted
 from .giving_way import GivingWay
 
@@ -250,12 +251,14 @@ class Caller:
                 break
             await self.ledger.draw(lacking)
             lacking = self._lacking(taken)
-        waits = [(amount - max(0.0, bucket.left)) / bucket.rate.restore for bucket, amount in lacking.items()]
+        waits = {bucket: (amount - max(0.0, bucket.left)) / bucket.rate.restore for bucket, amount in lacking.items()}
         short = self._short(cost, stores)
         if short > 0:
-            waits.append(short / self._of_group.rate.restore)
+            waits[self._of_group] = max(waits.get(self._of_group, 0.0), short / self._of_group.rate.restore)
         if waits:
-            await self._refuse(max(waits))
+            longest = max(waits, key=waits.__getitem__)
+            THROTTLED.labels(longest.name).inc()
+            await self._refuse(waits[longest])
         return self._take(cost, taken)
 
     def _taken(self, cost: int, stores: Mapping[UUID, int]) -> "list[tuple[_Bucket, float]]":

@@ -4,13 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from graphql import FieldNode, OperationType, StringValueNode, VariableNode
-
 from . import ids
-from .budget import Reserved
+from .budget import Caller, Reserved
 from .compiled.document import Operation
 from .context import Context
-from .cost import Priced
+from .cost import Priced, RootPrice
 from .giving_way import MUCH
 from .measure import check_values, require
 from .stores import Stores
@@ -28,75 +26,61 @@ def price_of(operation: Operation, variables: Mapping[str, Any]) -> Priced:
     return priced
 
 
-async def reserved(
-    context: Context, operation: Operation, priced: Priced, variables: Mapping[str, Any]
-) -> Reserved | None:
-    """What the operation takes from the budget of whoever asks; None where nobody counts.
+def taken(context: Context, caller: Caller, priced: Priced, variables: Mapping[str, Any]) -> Reserved | None:
+    """`reserved` where nobody need be asked; None where it must."""
+    stores = context.known_stores
+    if stores is None:
+        return None
+    way = caller.ledger.giving_way
+    if priced.cost > MUCH:
+        context.gives_way = way
+    else:
+        way.little()
+    return caller.take(priced.cost, _shares(priced, variables, stores))
+
+
+async def reserved(context: Context, caller: Caller, priced: Priced, variables: Mapping[str, Any]) -> Reserved:
+    """What the operation takes from the budget of whoever asks.
 
     Raises:
         Throttled: it is not there.
     """
-    caller = context.caller
-    if caller is None:
-        return None
-    if priced.cost > MUCH:
-        context.gives_way = caller.ledger.giving_way
-    else:
-        caller.ledger.giving_way.little()
-    stores = context.known_stores or await context.stores()
-    writes = operation.node.operation is OperationType.MUTATION
-    shares: dict[UUID, int] = {}
-    for cost, node in priced.roots:
-        if cost:
-            store = _store_of(node, variables, stores, writes=writes)
+    return await caller.reserve(priced.cost, _shares(priced, variables, await context.stores()))
+
+
+def _shares(priced: Priced, variables: Mapping[str, Any], stores: Stores) -> Mapping[UUID, int]:
+    """What of it is about one store alone, by store: found by the ids and codes in the arguments of root fields."""
+    found: dict[UUID, int] = {}
+    for root in priced.roots:
+        if root.named and root.cost:
+            store = _store_of(root, variables, stores)
             if store is not None:
-                shares[store] = shares.get(store, 0) + cost
-    return caller.take(priced.cost, shares) or await caller.reserve(priced.cost, shares)
+                found[store] = found.get(store, 0) + root.cost
+    return found
 
 
-def _store_of(node: FieldNode, variables: Mapping[str, Any], stores: Stores, *, writes: bool) -> UUID | None:
-    """The store that a root field is about; None: none of the caller's, or several."""
-    for argument in node.arguments or ():
-        value, name = _value(argument.value, variables), argument.name.value
-        if writes:
-            value = next((one for one in _texts(value) if _named(one, stores)), None)
-        elif name == "code":
-            found = stores.by_code.get(value) if isinstance(value, str) else None
-            if found is not None:
-                return found.id
+def _store_of(root: RootPrice, variables: Mapping[str, Any], stores: Stores) -> UUID | None:
+    for argument, variable, literal in root.named:
+        value = literal if variable is None else variables.get(variable)
+        if isinstance(value, str):
+            if argument == "code":
+                named = stores.by_code.get(value)
+                store = None if named is None else named.id
+            else:
+                store = ids.store_of(value)
+        elif isinstance(value, list):
+            store = _one_store(value)
+        elif isinstance(value, dict):
+            inside = (ids.store_of(one) for one in value.values() if isinstance(one, str))
+            store = next((one for one in inside if one in stores.by_id), None)
+        else:
             continue
-        elif name == "ids":
-            return _one_store(value, stores)
-        if isinstance(value, str) and name in ("id", "input"):
-            return _named(value, stores)
+        if store in stores.by_id:
+            return store
     return None
 
 
-def _one_store(values: Any, stores: Stores) -> UUID | None:
-    """Of a list of ids. The first and the last tell lists of one store from others well enough."""
-    if not isinstance(values, list) or not values:
-        return None
-    first, last = ({_named(one, stores)} if isinstance(one, str) else set() for one in (values[0], values[-1]))
-    return next(iter(first & last), None)
-
-
-def _named(text: str, stores: Stores) -> UUID | None:
-    named = ids.parse(text)
-    return named.store if named is not None and named.store in stores.by_id else None
-
-
-def _texts(value: Any) -> list[str]:
-    return [one for one in value.values() if isinstance(one, str)] if isinstance(value, dict) else []
-
-
-def _value(node: Any, variables: Mapping[str, Any]) -> Any:
-    """The value of an argument, as far as it names something: texts, alone or in a list or an input."""
-    if isinstance(node, VariableNode):
-        return variables.get(node.name.value)
-    if isinstance(node, StringValueNode):
-        return node.value
-    if hasattr(node, "values"):
-        return [_value(one, variables) for one in node.values]
-    if hasattr(node, "fields"):
-        return {one.name.value: _value(one.value, variables) for one in node.fields}
-    return None
+def _one_store(values: list[Any]) -> UUID | None:
+    """The store of a list of ids. Its ends tell a list of one store from others well enough."""
+    first, last = (ids.store_of(one) if isinstance(one, str) else None for one in (*values[:1], *values[-1:]) or (0, 0))
+    return first if first == last else None

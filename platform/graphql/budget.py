@@ -142,9 +142,8 @@ class Ledger:
             bucket.mine, bucket.left, bucket.since = bucket.mine + got.amount, got.left, self.now()
 
     def draw_ahead(self, bucket: _Bucket) -> None:
-        """Lease the next slice beside the requests that spend the last one."""
-        if bucket.leasing is None:
-            bucket.leasing = self._beside(self._ahead(bucket))
+        """Lease the next slice beside the requests that spend the last one; where nobody does already."""
+        bucket.leasing = self._beside(self._ahead(bucket))
 
     async def _ahead(self, bucket: _Bucket) -> None:
         try:
@@ -232,8 +231,11 @@ class Caller:
 
     def take(self, cost: int, stores: Mapping[UUID, int]) -> "Reserved | None":
         """`reserve` where this process has enough of everything; None where others must be asked first."""
-        taken = self._taken(cost, stores)
-        if self._lacking(taken) or self._short(cost, stores) > 0:
+        taken, now = self._taken(cost, stores), self.ledger.now()
+        for bucket, amount in taken:
+            if bucket.mine < amount or now - bucket.since > _STALE:
+                return None
+        if self._short(cost, stores, now) > 0:
             return None
         return self._take(cost, taken)
 
@@ -252,7 +254,7 @@ class Caller:
             await self.ledger.draw(lacking)
             lacking = self._lacking(taken)
         waits = {bucket: (amount - max(0.0, bucket.left)) / bucket.rate.restore for bucket, amount in lacking.items()}
-        short = self._short(cost, stores)
+        short = self._short(cost, stores, self.ledger.now())
         if short > 0:
             waits[self._of_group] = max(waits.get(self._of_group, 0.0), short / self._of_group.rate.restore)
         if waits:
@@ -267,16 +269,16 @@ class Caller:
         found += (self._of_app, cost), (self._of_group, cost)
         return found
 
-    def _short(self, cost: int, stores: Mapping[UUID, int]) -> float:
+    def _short(self, cost: int, stores: Mapping[UUID, int], now: float) -> float:
         """How much the group lacks to leave its stores their half; what is about one store may use all."""
         if len(stores) == 1 and cost in stores.values():
             return 0.0
-        return _LEFT_TO_STORES * self._of_group.rate.capacity + cost - self._of_group.available(self.ledger.now())
+        return _LEFT_TO_STORES * self._of_group.rate.capacity + cost - self._of_group.available(now)
 
     def _take(self, cost: int, taken: "list[tuple[_Bucket, float]]") -> "Reserved":
         for bucket, amount in taken:
             bucket.mine -= amount
-            if bucket.mine < bucket.slice / 4:
+            if bucket.mine * 4 < bucket.slice and bucket.leasing is None:
                 self.ledger.draw_ahead(bucket)
         return Reserved(self.ledger, cost, taken)
 

@@ -27,8 +27,10 @@ from graphql import (
     InlineFragmentNode,
     IntValueNode,
     ListValueNode,
+    ObjectValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
+    StringValueNode,
     VariableNode,
     get_named_type,
     is_abstract_type,
@@ -57,6 +59,8 @@ _LENGTHS: Final[Mapping[tuple[str, str] | str, int]] = {
 _INTROSPECTED: Final = 2
 #: Rows that an argument counts from the front or from the back.
 _SLICING = ("first", "last")
+#: Arguments of root fields that may name a store, or something of one.
+_NAMING: Final = ("code", "id", "ids", "input")
 #: Prices of one operation that are kept, for as many values of the variables that decide about them.
 _MOST_KEPT: Final = 50
 
@@ -129,11 +133,20 @@ def _is_list(type_: Any) -> bool:
     return is_list_type(type_.of_type if is_non_null_type(type_) else type_)
 
 
+class Naming(NamedTuple):
+    """An argument of a root field that may name what it is about: a variable's value, or what the document says."""
+
+    argument: str
+    variable: str | None
+    value: Any
+
+
 class RootPrice(NamedTuple):
-    """What a root field costs at most."""
+    """What a root field costs at most, and its arguments that may name a store."""
 
     cost: int
     node: FieldNode
+    named: Sequence[Naming]
 
 
 class Priced(NamedTuple):
@@ -206,6 +219,27 @@ class Price:
         return found
 
 
+def _named(node: FieldNode) -> Sequence[Naming]:
+    found = []
+    for one in node.arguments or ():
+        if one.name.value in _NAMING:
+            value: Any = one.value
+            variable = value.name.value if isinstance(value, VariableNode) else None
+            found.append(Naming(one.name.value, variable, None if variable else _texts(value)))
+    return found
+
+
+def _texts(node: Any) -> Any:
+    """What a literal says, as far as it can name something: a text, or texts in a list or an input."""
+    if isinstance(node, StringValueNode):
+        return node.value
+    if isinstance(node, ListValueNode):
+        return [_texts(one) for one in node.values]
+    if isinstance(node, ObjectValueNode):
+        return {one.name.value: _texts(one.value) for one in node.fields}
+    return None
+
+
 def _deciding_value(value: Any) -> int | bool | None:
     """A page's size, a condition, or how many ids there are."""
     if isinstance(value, int):
@@ -254,12 +288,10 @@ class _Reckoning:
         assert root is not None  # noqa: S101  (the document is valid)
         mutation = MUTATION if root is self.prices.schema.mutation_type else 0
         found = self._collected([node.selection_set], root.name)
-        roots = [
-            RootPrice(
-                self._field(root.name, nodes) + (mutation if nodes[0].name.value != "__typename" else 0), nodes[0]
-            )
-            for nodes in found.values()
-        ]
+        roots = []
+        for nodes in found.values():
+            more = mutation if nodes[0].name.value != "__typename" else 0
+            roots.append(RootPrice(self._field(root.name, nodes) + more, nodes[0], _named(nodes[0])))
         return Priced(sum(one.cost for one in roots), roots)
 
     def _selection(self, nodes: Sequence[FieldNode], named: str, size: int | None, sized: Sequence[str]) -> int:

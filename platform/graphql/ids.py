@@ -9,6 +9,7 @@ store decide about the row. Malformed, foreign and unknown ids end in the same a
 
 import base64
 import binascii
+import re
 from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
@@ -44,15 +45,22 @@ def store_id(store: UUID) -> str:
 
 def parse(text: str) -> GlobalId | None:
     """What an id names, or None when it is malformed. Only the one spelling that `str()` makes is read."""
-    if len(text) > _LONGEST:
-        return None
     head, _, tail = text.partition(".")
-    begin = _begin(head)
-    try:
-        row = UUID(tail)
-    except ValueError:
+    if len(head) > _LONGEST or not _ROW.fullmatch(tail):
         return None
-    return GlobalId(begin[0], begin[1], row) if begin is not None and str(row) == tail else None
+    begin = _begin(head)
+    return None if begin is None else GlobalId(begin[0], begin[1], UUID(int=int(tail.replace("-", ""), 16)))
+
+
+#: A UUID as `str()` writes it.
+_ROW = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+
+
+def store_of(text: str) -> UUID | None:
+    """The store, or the group, of what an id names; None when it cannot be one. The row is not looked at."""
+    head = text.partition(".")[0]
+    begin = _begin(head) if len(head) <= _LONGEST else None
+    return begin[1] if begin is not None else None
 
 
 @lru_cache(maxsize=20_000)

@@ -8,7 +8,7 @@ from graphql import GraphQLError, OperationType
 
 from ..errors import ForecourtError
 from ..telemetry import GRAPHQL_OPERATIONS
-from .admission import price_of, reserved
+from .admission import price_of, reserved, taken
 from .budget import Level, Reserved
 from .compiled.document import Document, Operation
 from .compiled.explain import Explanation, answered
@@ -134,16 +134,20 @@ async def answered_by(schema: ApiSchema, context: Context, asked: Asked) -> Answ
     except TooLarge as error:
         return Answer(_refused(context, [error]))
     context.cost = priced.cost
-    taken = await reserved(context, meant, priced, asked.variables)
+    caller, paid = context.caller, None
+    if caller is not None:
+        paid = taken(context, caller, priced, asked.variables)
+        if paid is None:
+            paid = await reserved(context, caller, priced, asked.variables)
     mutations = sum(one.cost > 0 for one in priced.roots) if kind is OperationType.MUTATION else 0
     assert isinstance(document, Document)  # noqa: S101  (an operation of it is meant)
     try:
         found = await _found(schema, context, document, meant, asked)
     except BaseException:
-        if taken is not None:
-            taken.settle(0)
+        if paid is not None:
+            paid.settle(0)
         raise
-    return Answer(found, priced.cost, mutations, taken)
+    return Answer(found, priced.cost, mutations, paid)
 
 
 def _refused(context: Context, errors: Sequence[GraphQLError]) -> dict[str, Any]:

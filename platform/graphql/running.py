@@ -7,6 +7,7 @@ all: nearly every request has ended before the second look, so neither a timer n
 import asyncio
 from dataclasses import dataclass, field
 from enum import Enum
+from time import monotonic
 from typing import Any, Final
 
 from starlette.types import Receive
@@ -23,27 +24,25 @@ class Ended(Enum):
     LEFT = "whoever asked has left"
 
 
-@dataclass(eq=False, slots=True)
 class OnItsWay:
     """One request: since when it does what it does now, and how long that may take."""
 
-    task: "asyncio.Task[Any]"
-    receive: Receive
-    loop: asyncio.AbstractEventLoop
-    since: float
-    seconds: float
-    #: its body is here: the only thing that can still come is that the other side leaves
-    runs: bool = False
-    ended: Ended | None = None
-    listening: "asyncio.Task[None] | None" = None
+    __slots__ = ("ended", "listening", "receive", "runs", "seconds", "since", "task")
+
+    def __init__(self, task: "asyncio.Task[Any]", receive: Receive, since: float, seconds: float) -> None:
+        self.task, self.receive, self.since, self.seconds = task, receive, since, seconds
+        #: its body is here: the only thing that can still come is that the other side leaves
+        self.runs = False
+        self.ended: Ended | None = None
+        self.listening: asyncio.Task[None] | None = None
 
     def goes_on(self) -> None:
         """Another piece of the body is waited for."""
-        self.since = self.loop.time()
+        self.since = monotonic()
 
     def starts(self, seconds: float) -> None:
         """The operation begins, and may take so long."""
-        self.since, self.seconds, self.runs = self.loop.time(), seconds, True
+        self.since, self.seconds, self.runs = monotonic(), seconds, True
 
     def end(self, why: Ended) -> None:
         """End it, once."""
@@ -74,11 +73,10 @@ class Running:
         """The request of this task, whose body is waited for."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101  (a coroutine runs in a task)
-        loop = task.get_loop()
-        one = OnItsWay(task, receive, loop, loop.time(), self.patience)
+        one = OnItsWay(task, receive, monotonic(), self.patience)
         self._ones[one] = None
-        if self._looks_in is not loop:
-            self._looks_in = loop
+        if self._looks_in is None or self._looks_in is not task.get_loop():
+            self._looks_in = loop = task.get_loop()
             loop.call_later(LOOK, self._look, loop)
         return one
 
@@ -91,7 +89,7 @@ class Running:
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._looks_in is not loop:
             return
-        now = loop.time()
+        now = monotonic()
         for one in self._ones:
             if now - one.since > one.seconds:
                 one.end(Ended.LATE if one.runs else Ended.SLOW)

@@ -42,6 +42,7 @@ ARGUMENTS: Mapping[tuple[str, str, str], str] = {
     ("Query", "colleagues", "membershipId"): "query($id: ID!) { colleagues(membershipId: $id) { id } }",
     ("Query", "node", "id"): "query($id: ID!) { node(id: $id) { id } }",
     ("Query", "nodes", "ids"): "query($id: ID!) { nodes(ids: [$id]) { id } }",
+    ("Query", "rateLimit", "store"): "query($id: ID!) { rateLimit(store: $id) { cost } }",
     ("Query", "store", "id"): "query($id: ID!) { store(id: $id) { id name } }",
     ("Viewer", "permissions", "store"): "query($id: ID!) { viewer { permissions(store: $id) { name } } }",
 }

@@ -87,7 +87,13 @@ def build_app(server: Server, settings: Settings) -> Starlette:
     desk = StaffDesk(lambda: app.state.platform, operation_context, sso.leave)
     sso_pages = SsoPages(desk, sso, secret=server.secrets.derive("sign-in transaction").hex())
     endpoint = Endpoint(
-        api_schema(), bearer_context, uploads=True, explain=settings.explain, deadline=settings.deadline_ms / 1000
+        api_schema(),
+        bearer_context,
+        get=settings.get_queries,
+        uploads=True,
+        explain=settings.explain,
+        introspection=settings.introspection,
+        deadline=settings.deadline_ms / 1000,
     )
     graphql = Route("/graphql", endpoint)
     routes = [

@@ -65,6 +65,10 @@ class Settings(BaseSettings):
         default=False,
         description="For developers: a request with the extension 'explain' is told how it was answered, with its SQL.",
     )
+    introspection: Literal["everybody", "administrators", "nobody"] = Field(
+        default="everybody", description="Who may ask the API for its schema; administrators: of the group."
+    )
+    get_queries: bool = Field(default=True, description="Whether the API answers queries by GET.")
     broker: Literal["postgresql", "rabbitmq", "redis"] = "postgresql"
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)

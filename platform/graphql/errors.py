@@ -1,6 +1,7 @@
 """Errors as the API shows them: a code from one catalogue, a message in the caller's language, nothing of the inside."""
 
 import logging
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +21,9 @@ from .measure import TooLarge
 from .saying import Saying
 
 logger = logging.getLogger("forecourt.graphql")
+
+#: graphql-core guesses what a wrong name should have been, and so tells names of the schema to whoever may not ask for it.
+_GUESS = re.compile(r" Did you mean [^?]*\?")
 
 
 #: `extensions.code` of every top-level error.
@@ -77,7 +81,7 @@ def formatted(error: GraphQLError, *, language: str, request_id: str) -> dict[st
     extensions: dict[str, Any] = {}
     if cause is None:
         code = str((error.extensions or {}).get("code", "BAD_USER_INPUT"))
-        message = error.message
+        message = _GUESS.sub("", error.message)
         if isinstance(large, TooLarge):
             code, extensions = "COST_LIMIT", {"limit": large.limit}
             message = f"{CATALOGUE[code].in_language(language)} {large.in_language(language)}"

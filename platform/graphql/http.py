@@ -13,11 +13,12 @@ from graphql import GraphQLError
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive, Scope, Send
 
-from ..errors import Throttled
+from ..errors import Forbidden, Throttled
 from . import malformed
 from .context import Context
 from .encode import encoded
 from .errors import code_of, formatted
+from .introspection import ADMINISTRATORS, Readers, asks_for_schema, may_read
 from .malformed import Malformed
 from .media import JSON_TYPE, RESPONSE_TYPE, accepted, sent_as
 from .operation import Operation, from_body, from_form, from_query
@@ -49,8 +50,9 @@ class Answer(NamedTuple):
 
 class Endpoint:
     """The ASGI application at `/graphql`. `make_context` signs the caller in and may raise any `ForecourtError`. `explain`
-    lets requests ask by the extension `explain` how they are answered. `patience` is how many seconds a JSON body may take
-    to come, and each next piece of an upload; `deadline` how many an operation may take."""
+    lets requests ask by the extension `explain` how they are answered. `introspection`: who may ask for the schema.
+    `patience` is how many seconds a JSON body may take to come, and each next piece of an upload; `deadline` how many an
+    operation may take."""
 
     def __init__(
         self,
@@ -60,13 +62,14 @@ class Endpoint:
         get: bool = True,
         uploads: bool = False,
         explain: bool = False,
+        introspection: Readers = "everybody",
         most_bytes: int = 1_000_000,
         most_upload_bytes: int = 2_000_000_000,
         patience: float = 30.0,
         deadline: float = 20.0,
     ) -> None:
         self.schema, self.make_context = schema, make_context
-        self.get, self.uploads, self.explain = get, uploads, explain
+        self.get, self.uploads, self.explain, self.introspection = get, uploads, explain, introspection
         self.most_bytes, self.most_upload_bytes = most_bytes, most_upload_bytes
         self.running, self.deadline = Running(patience), deadline
 
@@ -106,6 +109,8 @@ class Endpoint:
 
     async def _answer(self, request: Request, operation: Operation, media: bytes) -> Answer:
         context = await self.make_context(request)
+        if not may_read(self.introspection, context.actor) and asks_for_schema(operation.query):
+            raise Forbidden(ADMINISTRATORS)
         query, variables, name, writes = operation[:4]
         asked = Asked(query, variables, name, writes, self.explain and operation.explain)
         try:

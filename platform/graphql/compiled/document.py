@@ -107,7 +107,7 @@ def read_document(
     except GraphQLError as error:
         return NoDocument([error], None)
     _check_cost(prices, tree, variables)
-    errors = validate(schema, tree, RULES, max_errors=MOST_ERRORS)
+    errors = validate(schema, tree, RULES, max_errors=MOST_ERRORS, hide_suggestions=True)
     if errors:
         return NoDocument(errors, names_of(tree))
     fragments = {item.name.value: item for item in tree.definitions if isinstance(item, FragmentDefinitionNode)}

@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Tests at once: each worker starts servers of its own. `make test WORKERS=0` for one after the other in one process.
 WORKERS ?= 2
 
-.PHONY: help setup dev demo up test lint proof fresh schema head-script lock base-migration clean
+.PHONY: help setup dev demo up test lint proof fresh schema baseline head-script lock base-migration clean
 
 help:  ## What each target does
 	@grep -hE '^[a-z -]+:.*##' Makefile | sort | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -48,11 +48,16 @@ lint: dev  ## Style, types, floors, lock files, house rules
 	$(BIN)/python -m infra.locks
 	$(BIN)/python -m infra.house_rules
 	$(BIN)/python -m infra.fresh
+	$(BIN)/python -m infra.schema_gates
 
 proof: dev  ## The long versions: kills, 200 stores, restarts, browser, PostgreSQL 15 (a skip is for strangers' machines)
 	$(BIN)/python -m pytest -q -rs $(ARGS)
 
 fresh schema: dev  ## Write what is made from code: schema.graphql, tables of README and docs/interchange.md
+	$(BIN)/python -m infra.fresh --write
+
+baseline: dev  ## Make the present schema the released one: docs/api/evolution.md
+	$(BIN)/python -m infra.schema_changes --release
 	$(BIN)/python -m infra.fresh --write
 
 head-script: dev  ## Write migrations/tenant/head.sql after a change of tables

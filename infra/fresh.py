@@ -2,6 +2,7 @@
 
 schema.graphql               from `platform/graphql`
 migrations/tenant/head.sql   from the tables (only checked here: `make head-script` makes it, with its revision)
+docs/api/changelog.md        what changed in schema.graphql since the last release
 docs/interchange.md          its tables, from `platform/domain/interchange/format.py`
 README.md                    its table of settings, from `platform/settings.py`
 
@@ -14,7 +15,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from infra import page_tables
+from infra import page_tables, schema_changes
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -43,6 +44,7 @@ def put(page: str, parts: dict[str, str]) -> str:
 def pages() -> dict[str, Callable[[], dict[str, str]]]:
     """The made parts of each page."""
     return {
+        "docs/api/changelog.md": schema_changes.since_release,
         "docs/interchange.md": page_tables.interchange,
         "README.md": page_tables.settings,
     }

@@ -219,9 +219,9 @@ def _print_access(address: str, people: list[SignIn], group: str, store: str, mo
 
 def _queries(director: str, manager: str, store: str, month: str) -> list[tuple[str, str]]:
     """Three documents that HQ and a manager may send; double quotes escaped for JSON in a shell."""
-    benchmark = "{ group { benchmark(month: MONTH, kpi: KPI) { pooled tau stores { store { code } n value lo hi verdict missing } } } }"
+    benchmark = '{ group { benchmark(month: "MONTH", kpi: "S01") { pooled tau stores { store { code } n value lo hi verdict missing } } } }'
     cards = (
-        "{ store(code: STORE) { scorecards(first: 5) { totalCount edges { node { scheme employee { employeeNo } n x "
+        '{ store(code: "STORE") { scorecards(first: 5) { totalCount edges { node { scheme employee { employeeNo } n x '
         "total verdict ledgerPoints } } } } }"
     )
     everywhere = (
@@ -230,8 +230,6 @@ def _queries(director: str, manager: str, store: str, month: str) -> list[tuple[
     )
 
     def filled(text: str) -> str:
-        for word, value in (("MONTH", month), ("KPI", "S01"), ("STORE", store)):
-            text = text.replace(word, f'\\"{value}\\"')
-        return text
+        return text.replace("MONTH", month).replace("STORE", store).replace('"', '\\"')
 
     return [(director, filled(benchmark)), (director, everywhere), (manager, filled(cards))]

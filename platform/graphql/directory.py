@@ -22,7 +22,7 @@ from .mutation import Done, Mutation
 from .roots import context_of
 from .services import group_work, services
 
-CONNECTION, MAPPING = "DirectoryConnection", "DirectoryMapping"
+TOKEN, MAPPING = "DirectoryToken", "DirectoryMapping"
 USER_ERRORS = {
     "MAPPING_EXISTS": Saying("已有相同的映射。", "There is such a mapping already."),
     "TOO_MANY_CONNECTIONS": Saying("连接过多，请先吊销一个。", "There are too many connections; revoke one first."),
@@ -32,13 +32,13 @@ _MOST_DAYS = 730
 
 
 @strawberry.type(
-    name="DirectoryConnection",
-    description="A bearer token with which a directory provisions the group's people by SCIM 2.0; never shown again 目录连接.",
+    name="DirectoryToken",
+    description="A bearer token with which a directory provisions the group's people by SCIM 2.0; never shown again 目录令牌.",
 )
-class DirectoryConnectionType:
-    """What is known of a connection."""
+class DirectoryTokenType:
+    """What is known of a directory's connection: all but its token."""
 
-    id: strawberry.ID = strawberry.field(description="Opaque id of the connection.")
+    id: strawberry.ID = strawberry.field(description="Opaque id of the token.")
     label: str = strawberry.field(description="What it is for 用途.")
     created_at: datetime = strawberry.field(description="When it was made 创建时间.")
     expires_at: datetime = strawberry.field(description="When it ends 到期时间.")
@@ -63,10 +63,10 @@ class DirectoryMappingType:
     created_at: datetime = strawberry.field(description="When it was made 创建时间.")
 
 
-def _connection(context: Context, info: ConnectionInfo) -> DirectoryConnectionType:
+def _token(context: Context, info: ConnectionInfo) -> DirectoryTokenType:
     names = ("label", "created_at", "expires_at", "revoked_at", "last_used_at")
-    return DirectoryConnectionType(
-        id=strawberry.ID(context.id_of_group(CONNECTION, info.id)), **{name: getattr(info, name) for name in names}
+    return DirectoryTokenType(
+        id=strawberry.ID(context.id_of_group(TOKEN, info.id)), **{name: getattr(info, name) for name in names}
     )
 
 
@@ -84,15 +84,15 @@ class GroupDirectory:
     """Fields of Group."""
 
     @strawberry.field(  # type: ignore[untyped-decorator]
-        description="Connections of directories, newest first, at most 100 目录连接. Needs accounts:directory:manage."
+        description="Tokens of directories, newest first, at most 100 目录令牌. Needs accounts:directory:manage."
     )
-    async def directory_connections(self, info: strawberry.Info) -> list[DirectoryConnectionType]:
+    async def directory_tokens(self, info: strawberry.Info) -> list[DirectoryTokenType]:
         context = context_of(info)
         context.actor.require(MANAGE, None)
         known = services(context)
         async with group_session(known.platform.engines, known.group, read_only=True) as session:
             found = await list_connections(session, context.actor, limit=100)
-        return [_connection(context, item) for item in found]
+        return [_token(context, item) for item in found]
 
     @strawberry.field(  # type: ignore[untyped-decorator]
         description="What groups of directories map to, at most 1000 目录组映射. Needs accounts:directory:manage."
@@ -106,9 +106,9 @@ class GroupDirectory:
         return [_mapping(context, item) for item in found]
 
 
-@strawberry.input(description="A connection for a directory.")
-class CreateDirectoryConnectionInput:
-    """Input of createDirectoryConnection."""
+@strawberry.input(description="A token for a directory.")
+class CreateDirectoryTokenInput:
+    """Input of createDirectoryToken."""
 
     label: str = strawberry.field(description="What it is for, up to 100 characters 用途.")
     days: int = strawberry.field(default=365, description=f"How many days it is valid, 1 to {_MOST_DAYS} 有效天数.")
@@ -121,23 +121,23 @@ async def _create(context: Context, given: Any) -> Done:
     async with group_work(context) as work:
         issued = await access.create_connection(work, label=given.label, lifetime=timedelta(days=given.days))
     shown: Mapping[str, Any] = {
-        "id": context.id_of_group(CONNECTION, issued.id),
+        "id": context.id_of_group(TOKEN, issued.id),
         "token": issued.clear,
         "expiresAt": issued.expires_at,
     }
     return Done(values=shown)
 
 
-@strawberry.input(description="Which connection to end.")
-class RevokeDirectoryConnectionInput:
-    """Input of revokeDirectoryConnection."""
+@strawberry.input(description="Which token to end.")
+class RevokeDirectoryTokenInput:
+    """Input of revokeDirectoryToken."""
 
-    id: strawberry.ID = strawberry.field(description="Id of the connection 目录连接.")
+    id: strawberry.ID = strawberry.field(description="Id of the token 目录令牌.")
 
 
 async def _revoke(context: Context, given: Any) -> Done:
     context.actor.require(MANAGE, None)
-    connection_id = context.resolve_of_group(given.id, CONNECTION)
+    connection_id = context.resolve_of_group(given.id, TOKEN)
     async with group_work(context) as work:
         await access.revoke_connection(work, connection_id)
     return Done(values={"id": given.id})
@@ -190,22 +190,22 @@ async def _remove(context: Context, given: Any) -> Done:
 
 MUTATIONS = (
     Mutation(
-        name="createDirectoryConnection",
+        name="createDirectoryToken",
         description="Connect a directory that provisions people by SCIM 2.0 连接目录. Needs accounts:directory:manage.",
-        input=CreateDirectoryConnectionInput,
+        input=CreateDirectoryTokenInput,
         run=_create,
         values={
-            "id": (strawberry.ID, "Opaque id of the connection."),
+            "id": (strawberry.ID, "Opaque id of the token."),
             "token": (str, "The token for the directory, shown this once 令牌."),
             "expiresAt": (datetime, "When it ends 到期时间."),
         },
     ),
     Mutation(
-        name="revokeDirectoryConnection",
-        description="End a directory's token; the people stay as they are 吊销目录连接. Needs accounts:directory:manage.",
-        input=RevokeDirectoryConnectionInput,
+        name="revokeDirectoryToken",
+        description="End a directory's token; the people stay as they are 吊销目录令牌. Needs accounts:directory:manage.",
+        input=RevokeDirectoryTokenInput,
         run=_revoke,
-        values={"id": (strawberry.ID, "Opaque id of the connection.")},
+        values={"id": (strawberry.ID, "Opaque id of the token.")},
     ),
     Mutation(
         name="addDirectoryMapping",

@@ -3,22 +3,26 @@
 import re
 from collections.abc import Iterator
 
-from graphql import GraphQLObjectType, lexicographic_sort_schema, print_schema
+import strawberry
+from graphql import GraphQLInputObjectType, GraphQLObjectType, lexicographic_sort_schema, print_schema
 
 from .cost import MUTATION, list_size
-from .schema import ApiSchema
 
 _TYPE = re.compile(r"type (\w+)")
 _FIELD = re.compile(r"  (\w+)[(:]")
 
 
-def sdl(schema: ApiSchema) -> str:
+def sdl(schema: strawberry.Schema) -> str:
     """The whole schema in SDL, sorted by name, with what its fields cost; the schema itself stays unsorted."""
-    text = print_schema(lexicographic_sort_schema(schema._schema))
-    return "\n".join(_priced(schema, text.split("\n"))) + "\n"
+    copied = lexicographic_sort_schema(schema._schema)
+    for kind in copied.type_map.values():
+        if isinstance(kind, GraphQLInputObjectType):
+            # strawberry checks @oneOf by rules of its own and leaves graphql-core, which prints, without it
+            kind.is_one_of = kind.extensions["strawberry-definition"].is_one_of
+    return "\n".join(_priced(schema, print_schema(copied).split("\n"))) + "\n"
 
 
-def _priced(schema: ApiSchema, lines: list[str]) -> Iterator[str]:
+def _priced(schema: strawberry.Schema, lines: list[str]) -> Iterator[str]:
     """The lines with `@cost` and `@listSize` behind the types of the fields that have them: graphql-core prints none."""
     type_, name, described = None, "", False
     for line in lines:

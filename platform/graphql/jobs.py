@@ -15,12 +15,14 @@ from .mutation import Done, Mutation
 from .roots import context_of
 from .services import group_work, services
 
+DEAD_JOB = "DeadJob"
+
 
 @strawberry.type(name="DeadJob", description="A background job that was given up 失败任务.")
 class DeadJobType:
     """One dead letter. Its arguments are ids, never personal data."""
 
-    id: UUID = strawberry.field(description="Id of the record; what replayDeadJobs takes.")
+    id: strawberry.ID = strawberry.field(description="Opaque id of the job; what replayDeadJobs takes.")
     actor: str = strawberry.field(description="Name of the job 任务名称.")
     store: strawberry.ID | None = strawberry.field(description="Id of the store it was for; null: the group's 门店.")
     attempts: int = strawberry.field(description="How often it was tried 尝试次数.")
@@ -47,7 +49,7 @@ class GroupJobs:
             found = await queue.list_dead(session, group_id=known.group.id, limit=first)
         return [
             DeadJobType(
-                id=job.id,
+                id=strawberry.ID(context.id_of_group(DEAD_JOB, job.id)),
                 actor=job.actor,
                 store=strawberry.ID(ids.store_id(job.store_id)) if job.store_id else None,
                 attempts=job.attempts,
@@ -64,17 +66,26 @@ class GroupJobs:
 class ReplayDeadJobsInput:
     """Input of replayDeadJobs."""
 
-    ids: list[UUID] | None = strawberry.field(
-        default=None, description="Ids of dead jobs, at most 200; without: all of the group, at most 1,000."
+    ids: list[strawberry.ID] | None = strawberry.field(
+        default=None,
+        description="Ids of dead jobs, at most 200, those that are none count nothing; without: all of the group, at most 1,000.",
     )
+
+
+def _dead_job(context: Context, text: str) -> UUID | None:
+    try:
+        return context.resolve_of_group(text, DEAD_JOB)
+    except NotFound:
+        return None
 
 
 async def _replay(context: Context, given: Any) -> Done:
     if given.ids is not None and len(given.ids) > queue.MAX_PAGE:
         raise NotFound("too many ids")
+    wanted = None if given.ids is None else [row for text in given.ids if (row := _dead_job(context, text)) is not None]
     async with group_work(context) as work:
         work.require("jobs:dead:replay")
-        count = await queue.replay_dead(work.session, group_id=work.group.id, ids=given.ids)
+        count = await queue.replay_dead(work.session, group_id=work.group.id, ids=wanted)
         work.audit("jobs.replay", "DeadJob", after={"count": count})
     return Done(values={"count": count})
 

@@ -15,7 +15,7 @@ from ..tenancy.reader.made import Failure
 from ..tenancy.reader.shape import DEFAULT_PAGE, MAX_PAGE, Connection, Edge, Node
 from . import ids
 from .context import StoreInfo
-from .inputs import Inputs, argument, listing, maybe
+from .inputs import Inputs, argument, listing, maybe, upper_snake
 from .select import key_of
 
 
@@ -142,6 +142,12 @@ def made_connection(name: str, node: Any, description: str) -> type:
     return strawberry.type(type(f"{name}Connection", (), body), name=f"{name}Connection", description=description)
 
 
+def _usual(entity: Entity) -> str:
+    """The order of a list that asks for none, in words. Ids grow with time, so rows without another order come by age."""
+    keys = (f"{upper_snake(name)} {'DESC' if descending else 'ASC'}" for name, descending in entity.order)
+    return ", ".join(keys) or "by age, oldest first,"
+
+
 def _child(root: Any, info: Any) -> Any:
     return root.children[key_of(info._raw_info.field_nodes[0])]
 
@@ -174,7 +180,7 @@ class Types:
         where, order = self.inputs.where[entity.name], self.inputs.order[entity.name]
         return {
             "where": (where, "Only rows that match."),
-            "orderBy": (listing(order), "In this order; by age when nothing is given."),
+            "orderBy": (listing(order), f"In this order; {_usual(entity)} when nothing is given."),
             **page_arguments(),
         }
 

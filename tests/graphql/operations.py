@@ -122,7 +122,7 @@ MUTATIONS: Mapping[str, Needs] = {
     "closeMonth": for_group("evaluation:month:close", lambda _: {"month": "2099-01"}),
     "createAccount": for_group(_MANAGE, lambda _: {"name": "!", "displayName": "x"}),
     "createClient": for_group(_CLIENTS, lambda s: {"storeIds": [s.store], **_NO_SCOPE}),
-    "createDirectoryConnection": for_group(_DIRECTORY, lambda _: {"label": " "}),
+    "createDirectoryToken": for_group(_DIRECTORY, lambda _: {"label": " "}),
     "createIdentityProvider": for_group(_PROVIDE, lambda _: {"code": "!", "name": "x", "issuer": "x", "clientId": "x"}),
     "decideAppeal": at_store(
         "evaluation:appeal:decide", lambda s: {"id": s.row("Appeal"), "uphold": True, "reason": " "}
@@ -194,13 +194,13 @@ MUTATIONS: Mapping[str, Needs] = {
     "removeSecondFactor": for_group(_MANAGE, lambda s: {"accountId": s.own("Account"), "reason": " "}),
     "removeEmailDomain": for_group(_PROVIDE, lambda s: {"id": s.own("EmailDomain")}),
     "removePassword": for_group(_MANAGE, lambda s: {"id": s.own("Account")}),
-    "replayDeadJobs": for_group("jobs:dead:replay", lambda _: {"ids": [str(new_id())]}),
+    "replayDeadJobs": for_group("jobs:dead:replay", lambda s: {"ids": [s.own("DeadJob")]}),
     "requireSecondFactor": for_group(_MANAGE, lambda _: {"required": False}),
     "retireSurveyTemplate": for_group("surveys:template:publish", lambda s: {"id": s.own("SurveyTemplate")}),
     "returnSurveyTemplate": for_group("surveys:template:publish", lambda s: {"id": s.own("SurveyTemplate")}),
     "revealContact": at_store("customers:contact:reveal", lambda s: {"id": s.row("ContactPoint"), **_WHY}),
     "revokeClientTokens": for_group(_CLIENTS, lambda s: {"id": s.own("OAuthClient")}),
-    "revokeDirectoryConnection": for_group(_DIRECTORY, lambda s: {"id": s.own("DirectoryConnection")}),
+    "revokeDirectoryToken": for_group(_DIRECTORY, lambda s: {"id": s.own("DirectoryToken")}),
     "revokeToken": everybody(lambda s: {"id": s.own("AccessToken")}),
     "rotateClientSecret": for_group(_CLIENTS, lambda s: {"id": s.own("OAuthClient"), "overlapHours": 9999}),
     "ruleComplaintValidity": at_store(
@@ -253,7 +253,7 @@ GROUP_FIELDS: Mapping[str, Needs] = {
     "code": OPEN,
     "currency": OPEN,
     "deadJobs": reading(GROUP, "jobs:dead:read"),
-    "directoryConnections": reading(GROUP, _DIRECTORY),
+    "directoryTokens": reading(GROUP, _DIRECTORY),
     "directoryMappings": reading(GROUP, _DIRECTORY),
     "identityProviders": reading(GROUP, "accounts:provider:read"),
     "months": reading(GROUP, "benchmark:result:read", "evaluation:month:close"),

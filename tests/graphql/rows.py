@@ -169,7 +169,7 @@ async def group_rows(platform: Platform, group: ResolvedGroup) -> dict[str, UUID
         "EmailDomain": domain,
         "IdentityProvider": provider,
         "OAuthClient": client.id,
-        "DirectoryConnection": connection,
+        "DirectoryToken": connection,
         "DirectoryMapping": mapping,
         "Scheme": named,
         "SurveyTemplate": template,

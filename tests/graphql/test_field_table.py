@@ -33,7 +33,7 @@ PARTS = {
     *("AuditFault", "AuditVerification", "GroupAuditEvent", "OAuthClient", "OAuthClientSecret"),
     *("Device", "OwnAccount", "SecondFactor", "SignIn", "WebSession"),
     *("CostPreview", "FieldCost", "RateBucket", "RateLimit"),
-    *("DirectoryMapping", "EmailDomain", "IdentityProvider", "ProviderFinding", "ProviderSettings"),
+    *("DirectoryMapping", "DirectoryToken", "EmailDomain", "IdentityProvider", "ProviderFinding", "ProviderSettings"),
 }
 ROOTS = {"Group", "Mutation", "Query", "Store", "Viewer"}
 PLACES = ("store", "region", "group")

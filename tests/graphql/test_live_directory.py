@@ -8,40 +8,38 @@ from tests.graphql.live import LiveApi, codes
 
 pytestmark = pytest.mark.anyio
 
-CONNECTIONS = "{ group { directoryConnections { id label revokedAt lastUsedAt } } }"
+TOKENS = "{ group { directoryTokens { id label revokedAt lastUsedAt } } }"
 MAPPINGS = "{ group { directoryMappings { id by value role store region } } }"
 
 
 async def test_a_connections_token_is_shown_once(live_api: LiveApi) -> None:
     admin, label = live_api.actor(("GROUP_ADMIN", None)), new_id().hex
-    made = await live_api.mutate(admin, "createDirectoryConnection", {"label": label, "days": 30}, "id token expiresAt")
+    made = await live_api.mutate(admin, "createDirectoryToken", {"label": label, "days": 30}, "id token expiresAt")
     assert made["token"].startswith("fcd_")
-    listed = await live_api.data(admin, CONNECTIONS)
+    listed = await live_api.data(admin, TOKENS)
     assert made["token"] not in str(listed)
-    [found] = [one for one in listed["group"]["directoryConnections"] if one["label"] == label]
+    [found] = [one for one in listed["group"]["directoryTokens"] if one["label"] == label]
     assert found == {"id": made["id"], "label": label, "revokedAt": None, "lastUsedAt": None}
-    await live_api.mutate(admin, "revokeDirectoryConnection", {"id": made["id"]}, "id")
-    await live_api.mutate(admin, "revokeDirectoryConnection", {"id": made["id"]}, "id")
+    await live_api.mutate(admin, "revokeDirectoryToken", {"id": made["id"]}, "id")
+    await live_api.mutate(admin, "revokeDirectoryToken", {"id": made["id"]}, "id")
     [found] = [
-        one
-        for one in (await live_api.data(admin, CONNECTIONS))["group"]["directoryConnections"]
-        if one["id"] == made["id"]
+        one for one in (await live_api.data(admin, TOKENS))["group"]["directoryTokens"] if one["id"] == made["id"]
     ]
     assert found["revokedAt"] is not None
     for wrong in ({"label": " "}, {"label": "x", "days": 0}, {"label": "x", "days": 731}):
-        assert await live_api.refused(admin, "createDirectoryConnection", wrong) == ["INVALID"]
+        assert await live_api.refused(admin, "createDirectoryToken", wrong) == ["INVALID"]
 
 
 async def test_a_group_has_a_bounded_number_of_connections(live_api: LiveApi) -> None:
     admin, made = live_api.actor(("GROUP_ADMIN", None), group="b"), []
     for _ in range(MOST + 1):
-        payload = await live_api.mutate(admin, "createDirectoryConnection", {"label": "x"}, "id")
+        payload = await live_api.mutate(admin, "createDirectoryToken", {"label": "x"}, "id")
         if payload["userErrors"]:
             break
         made.append(payload["id"])
     assert payload["userErrors"][0]["code"] == "TOO_MANY_CONNECTIONS"
     for one in made:
-        await live_api.mutate(admin, "revokeDirectoryConnection", {"id": one}, "id")
+        await live_api.mutate(admin, "revokeDirectoryToken", {"id": one}, "id")
 
 
 async def test_mappings_are_added_listed_and_removed(live_api: LiveApi) -> None:

@@ -2,10 +2,8 @@
 
 from typing import Any
 
+import strawberry
 from graphql import (
-    GraphQLEnumType,
-    GraphQLInputObjectType,
-    GraphQLInterfaceType,
     GraphQLObjectType,
     build_schema,
     get_introspection_query,
@@ -17,24 +15,33 @@ from forecourt.graphql.errors import CATALOGUE
 from forecourt.graphql.export import sdl
 from forecourt.graphql.ids import GlobalId
 from forecourt.graphql.schema import ApiSchema, build
+from infra.schema_rules import problems
 from tests.graphql.conftest import Api
 
 
-def test_everything_is_described(schema: ApiSchema) -> None:
-    bare: list[str] = []
-    for name, kind in schema._schema.type_map.items():
-        if name.startswith("__"):
-            continue
-        if not kind.description:
-            bare.append(name)
-        if isinstance(kind, GraphQLEnumType):
-            bare += [f"{name}.{key}" for key, value in kind.values.items() if not value.description]
-        if isinstance(kind, GraphQLObjectType | GraphQLInterfaceType | GraphQLInputObjectType):
-            for key, field in kind.fields.items():
-                arguments: dict[str, Any] = getattr(field, "args", {})
-                bare += [f"{name}.{key}"] if not field.description else []
-                bare += [f"{name}.{key}({arg})" for arg, given in arguments.items() if not given.description]
-    assert bare == []
+def test_the_schema_has_the_form_that_its_gates_want(schema: ApiSchema) -> None:
+    assert list(problems(schema._schema)) == []
+
+
+def test_inputs_with_exactly_one_field_are_told() -> None:
+    """By introspection as graphql-js asks it, and in the export."""
+
+    @strawberry.input(one_of=True)
+    class Choice:
+        a: strawberry.Maybe[int]
+        b: strawberry.Maybe[int]
+
+    @strawberry.type
+    class Query:
+        @strawberry.field
+        def chosen(self, choice: Choice) -> bool:
+            return True
+
+    made = strawberry.Schema(query=Query)
+    told = made.execute_sync(get_introspection_query(one_of=True)).data
+    assert told is not None
+    assert {one["name"]: one["isOneOf"] for one in told["__schema"]["types"] if one["isOneOf"]} == {"Choice": True}
+    assert "input Choice @oneOf {" in sdl(made)
 
 
 def test_the_export_is_sorted_complete_and_readable(schema: ApiSchema) -> None:
@@ -58,7 +65,7 @@ def test_every_column_of_the_declarations_is_a_field(schema: ApiSchema) -> None:
 
 
 def test_introspection_fits_into_the_limits(api: Api) -> None:
-    assert api.data(api.actor(("STORE_GM", "N1")), get_introspection_query(descriptions=True))
+    assert api.data(api.actor(("STORE_GM", "N1")), get_introspection_query(descriptions=True, one_of=True))
 
 
 def test_deep_documents_are_refused_before_they_run(api: Api) -> None:

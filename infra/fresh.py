@@ -4,6 +4,7 @@ schema.graphql               from `platform/graphql`
 migrations/tenant/head.sql   from the tables (only checked here: `make head-script` makes it, with its revision)
 docs/api/changelog.md        what changed in schema.graphql since the last release
 docs/interchange.md          its tables, from `platform/domain/interchange/format.py`
+docs/errors.md               its tables, from the catalogues of `platform/graphql`
 README.md                    its table of settings, from `platform/settings.py`
 
 A made part of a page stands between ``<!-- made: NAME -->`` and ``<!-- end: NAME -->``.
@@ -15,7 +16,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from infra import page_tables, schema_changes
+from infra import error_tables, page_tables, schema_changes
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -46,6 +47,7 @@ def pages() -> dict[str, Callable[[], dict[str, str]]]:
     return {
         "docs/api/changelog.md": schema_changes.since_release,
         "docs/interchange.md": page_tables.interchange,
+        "docs/errors.md": error_tables.errors,
         "README.md": page_tables.settings,
     }
 

@@ -2,6 +2,7 @@
 
 ForecourtError
 ├── Refused            a rule says no: shown to the caller as a ``userError`` with this code
+│   ├── AllRefused     several such reasons, each with its place in the input
 │   ├── Invalid        input that cannot be understood; says where (``path``)
 │   ├── StaleVersion   somebody changed the row since the caller read it
 │   └── WrongState     the transition does not exist from the present state
@@ -15,6 +16,7 @@ ForecourtError
     └── Misconfigured  a setting or the server's set-up is wrong; says what to do
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -47,11 +49,19 @@ class Invalid(Refused):
         super().__init__("INVALID", message, path=path, **data)
 
 
+class AllRefused(Refused):
+    """Several reasons, each with its place in the input, for which all of it is refused."""
+
+    def __init__(self, reasons: Sequence[Refused]) -> None:
+        super().__init__(reasons[0].code, reasons[0].message, path=reasons[0].path)
+        self.reasons = tuple(reasons)
+
+
 class StaleVersion(Refused):
     """Somebody changed the row since the caller read it (optimistic lock)."""
 
     def __init__(self, message: str = "", /, **data: Any) -> None:
-        super().__init__("STALE_VERSION", message, **data)
+        super().__init__("STALE_VERSION", message, path=("expectedVersion",), **data)
 
 
 class WrongState(Refused):

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from hashlib import sha256
 from typing import Self
 from uuid import UUID
 
@@ -222,6 +223,23 @@ class Actor:
         own = {item.store_id for item in self.memberships if item.store_id is not None}
         return frozenset(own.union(*(item.region_stores for item in self.memberships)))
 
+    def rights_digest(self) -> bytes:
+        """A hash, 32 bytes, of everything that decides what the actor may do: another one means that their rights changed."""
+        held = sorted(
+            repr(
+                (
+                    one.role,
+                    one.store_id,
+                    one.region,
+                    one.employee_id,
+                    one.delegated_by,
+                    *map(_in_order, (one.permissions, one.region_stores)),
+                )
+            )
+            for one in self.memberships
+        )
+        return sha256(repr((self.system, _in_order(self.limit), held)).encode()).digest()
+
     def looking_as(self, membership: Membership, id_: UUID, until: datetime) -> "Actor":
         """The actor as somebody who has this one membership would see the product: reading only, never further than now."""
         return replace(
@@ -230,6 +248,10 @@ class Actor:
             limit=READING if self.limit is None else READING & self.limit,
             viewing=Viewing(id_, until, self),
         )
+
+
+def _in_order(names: Iterable[object] | None) -> list[str] | None:
+    return None if names is None else sorted(map(str, names))
 
 
 def _widest(held: Iterable[Membership], permission: str, store_id: UUID | None) -> Scope | None:

@@ -74,6 +74,7 @@ PERMISSIONS: Mapping[str, str] = MappingProxyType(
         "evaluation:scorecard:read": "read scorecards",
         "interchange:batch:read": "read import reports",
         "interchange:export:import": "import a store's export",
+        "interchange:record:write": "create and update single records of other systems",
         "jobs:dead:read": "list jobs that failed for good",
         "jobs:dead:replay": "replay jobs that failed for good",
         "people:contact:read": "see the masked phone numbers of employees",
@@ -171,6 +172,7 @@ _STORE_MANAGEMENT = _CUSTOMER_SERVICE | {
     "evaluation:scorecard:read": _STORE,
     "interchange:batch:read": _STORE,
     "interchange:export:import": _STORE,
+    "interchange:record:write": _STORE,
     "surveys:response:rule": _STORE,
     "tenancy:setting:read": _STORE,
 }
@@ -310,6 +312,7 @@ ROLES: Mapping[str, Mapping[str, Scope]] = MappingProxyType(
         "INTEGRATOR": {
             "interchange:batch:read": _STORE,
             "interchange:export:import": _STORE,
+            "interchange:record:write": _STORE,
             "tenancy:group:read": _STORE,
         },
     }

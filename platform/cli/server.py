@@ -21,7 +21,7 @@ from ..composition import (
 )
 from ..domain.work import Platform
 from ..errors import Unavailable
-from ..jobs.oauth import put_round
+from ..jobs import idempotency, oauth
 from ..outgoing import Outgoing
 from ..settings import Settings, settings
 from ..telemetry import configure
@@ -123,7 +123,8 @@ def _work(chosen: Settings, *, threads: int, queues: set[str] | None) -> int:
 async def _put_schedules(server: Server, chosen: Settings) -> None:
     """The installation's own schedules; those of a group come with the group."""
     async with open_platform(server, chosen, application="forecourt worker") as platform:
-        await put_round(platform)
+        for feature in (oauth, idempotency):
+            await feature.put_round(platform)
 
 
 @command

@@ -8,6 +8,7 @@ from ..auth.oidc import model as _oidc
 from ..auth.scim import model as _scim
 from ..tenancy import budgets as _budgets
 from ..tenancy import control as _control
+from ..tenancy import idempotency as _idempotency
 from ..tenancy import queue_tables as _queue
 from . import feed as _feed
 from .benchmark import model as _benchmark
@@ -32,6 +33,7 @@ MODULES = (
     _customers,
     _evaluation,
     _feed,
+    _idempotency,
     _interchange,
     _oauth,
     _local,

@@ -14,14 +14,13 @@ from ..domain.accounts import actions
 from ..domain.people.reads import employee_id_of
 from ..domain.wording import storable, wording
 from ..errors import Invalid, NotFound, Refused
-from ..tenancy.session import group_session
 from . import ids
 from .context import Context
 from .errors import Saying
 from .mutation import Done, Mutation
 from .pages import ListPage, check_first, cursor_of, key_behind, not_a_cursor
 from .roots import context_of
-from .services import group_work, services
+from .services import group_reading, group_work
 from .types import PageInfo
 
 ACCOUNT, MEMBERSHIP, TOKEN = "Account", "AccountMembership", "AccessToken"
@@ -124,8 +123,7 @@ def _account(context: Context, info: AccountInfo, memberships: Sequence[Membersh
 
 
 async def _one(context: Context, account_id: UUID) -> AccountType:
-    known = services(context)
-    async with group_session(known.platform.engines, known.group, read_only=True) as session:
+    async with group_reading(context) as session:
         info = await find_info(session, context.actor, account_id)
         return _account(context, info, await memberships_of(session, context.actor, [account_id]))
 
@@ -152,8 +150,7 @@ class GroupAccounts:
         context.actor.require("accounts:account:read", None)
         check_first(first, _MOST)
         behind = "" if after is None else _name(after)
-        known = services(context)
-        async with group_session(known.platform.engines, known.group, read_only=True) as session:
+        async with group_reading(context) as session:
             found = await list_accounts(session, context.actor, after=behind, limit=first)
             further = await list_accounts(session, context.actor, after=found[-1].name, limit=1) if found else []
             roles = await memberships_of(session, context.actor, [item.id for item in found])
@@ -174,8 +171,7 @@ class GroupAccounts:
     ) -> list[AccessTokenType]:
         context = context_of(info)
         account = own_account_id(context) if account_id is None else context.resolve_of_group(account_id, ACCOUNT)
-        known = services(context)
-        async with group_session(known.platform.engines, known.group, read_only=True) as session:
+        async with group_reading(context) as session:
             if account != context.actor.account_id:
                 await find_info(session, context.actor, account)
             found = await list_tokens(session, context.actor, account)

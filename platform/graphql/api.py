@@ -24,15 +24,16 @@ from . import (
     standing,
     surveys,
     templates,
+    upserts,
 )
-from .errors import Saying
+from .errors import USER_ERRORS, Saying
 from .export import sdl
 from .schema import ApiSchema, Parts, build
 
 
-def _user_errors() -> Mapping[str, Saying]:
-    """Codes of every feature. A code has one saying: what two features share stands in `errors.USER_ERRORS`."""
-    found: dict[str, Saying] = {}
+def user_errors() -> Mapping[str, Saying]:
+    """Codes of refusals. A code has one saying: what two features share stands in `errors.USER_ERRORS`."""
+    found: dict[str, Saying] = dict(USER_ERRORS)
     for feature in (
         accounts,
         care,
@@ -47,6 +48,7 @@ def _user_errors() -> Mapping[str, Saying]:
         standing,
         surveys,
         templates,
+        upserts,
     ):
         twice = found.keys() & feature.USER_ERRORS.keys()
         if twice:
@@ -94,8 +96,9 @@ def api_schema() -> ApiSchema:
                 *standing.MUTATIONS,
                 *surveys.MUTATIONS,
                 *templates.MUTATIONS,
+                *upserts.MUTATIONS,
             ),
-            user_errors=_user_errors(),
+            user_errors=user_errors(),
         ),
     )
 

@@ -8,13 +8,12 @@ import strawberry
 
 from ..domain.audit import actions, reads
 from ..domain.feed import AuditVerification, GroupAuditEvent
-from ..tenancy.session import group_session
 from . import ids
 from .context import Context
 from .mutation import Done, Mutation
 from .pages import ListPage, check_first, cursor_of, key_behind, not_a_cursor
 from .roots import context_of
-from .services import group_work, services
+from .services import group_reading, group_work, services
 from .types import PageInfo
 
 READ = "audit:event:read"
@@ -141,7 +140,7 @@ class GroupAudit:
         names = ("actor", "action", "entity", "entity_id", "since", "until")
         wanted = reads.EventFilter(**{name: getattr(where, name) for name in names} if where else {})
         known = services(context)
-        async with group_session(known.platform.engines, known.group, read_only=True) as session:
+        async with group_reading(context) as session:
             found = await reads.group_events(session, known.group.id, wanted, before=before, limit=first + 1)
         edges = [
             GroupAuditEventEdge(node=_event(context, row), cursor=cursor_of(_LIST, str(row.seq)))
@@ -158,7 +157,7 @@ class GroupAudit:
         context = context_of(info)
         context.actor.require(READ, None)
         known = services(context)
-        async with group_session(known.platform.engines, known.group, read_only=True) as session:
+        async with group_reading(context) as session:
             found = await reads.last_verifications(session, known.group.id)
         return [_verification(row) for row in found]
 

@@ -9,13 +9,12 @@ import strawberry
 from ..domain.benchmark import actions, reads
 from ..domain.benchmark.model import BenchmarkStore
 from ..errors import Forbidden
-from ..tenancy.session import group_session
 from . import ids
 from .context import Context, StoreInfo
 from .mutation import Done, Mutation
 from .roots import context_of
 from .scalars import YearMonth
-from .services import group_work, services
+from .services import group_reading, group_work, services
 from .types import StorePart
 
 Month = Annotated[YearMonth, strawberry.argument(description="The month 月份.")]
@@ -162,7 +161,7 @@ class GroupBenchmarks:
         context = context_of(info)
         context.actor.require("benchmark:result:read", None)
         known = services(context)
-        async with group_session(known.platform.engines, known.group, read_only=True) as session:
+        async with group_reading(context) as session:
             found = await reads.comparison(session, known.group.id, month, kpi)
         if found is None:
             return None
@@ -176,7 +175,7 @@ class GroupBenchmarks:
         if not any(context.actor.can(name, None) for name in ("benchmark:result:read", "evaluation:month:close")):
             raise Forbidden("this needs the permission benchmark:result:read")
         known = services(context)
-        async with group_session(known.platform.engines, known.group, read_only=True) as session:
+        async with group_reading(context) as session:
             closes = await reads.newest_closes(session, known.group.id)
         stores = await _stores(context)
         return [_close(found, stores) for found in closes]
@@ -230,12 +229,12 @@ class CloseMonthInput:
 
 async def _close_month(context: Context, given: Any) -> Done:
     async with group_work(context) as work:
-        close = await actions.start_close(work, given.month)
+        close_id = (await actions.start_close(work, given.month)).id
     known = services(context)
-    async with group_session(known.platform.engines, known.group, read_only=True) as session:
+    async with group_reading(context) as session:
         closes = await reads.newest_closes(session, known.group.id, limit=60)
     stores = await _stores(context)
-    shown = next((_close(found, stores) for found in closes if found.close.id == close.id), None)
+    shown = next((_close(found, stores) for found in closes if found.close.id == close_id), None)
     return Done(values={"monthClose": shown})
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -14,14 +15,13 @@ from ..auth.oauth.model import AUTH_METHODS, SECRET_BASIC
 from ..auth.oauth.scopes import FOR_PROGRAMS
 from ..domain.clients import actions
 from ..domain.wording import storable, wording
-from ..tenancy.session import group_session
 from . import ids
 from .context import Context
 from .errors import Saying
 from .mutation import Done, Mutation
 from .pages import ListPage, check_first, cursor_of, key_behind, not_a_cursor
 from .roots import context_of
-from .services import group_work, services
+from .services import afterwards, group_reading, group_work
 from .types import PageInfo
 
 CLIENT = "OAuthClient"
@@ -54,6 +54,7 @@ class ClientType:
     stores: list[strawberry.ID] = strawberry.field(description="Ids of the stores it sees, when not all 门店.")
     scopes: list[str] = strawberry.field(description="Permissions it may ask for 权限范围.")
     state: str = strawberry.field(description="ACTIVE or DISABLED 状态.")
+    version: int = strawberry.field(description="Number of its last change; give it back as expectedVersion 版本.")
     secrets: list[ClientSecretType] = strawberry.field(description="Its secrets, newest first 密钥.")
     keys: list[str] = strawberry.field(description="Names (kid) of its public keys, when they are kept here 公钥.")
     jwks_uri: str | None = strawberry.field(description="Where its public keys are fetched from 公钥地址.")
@@ -80,7 +81,7 @@ class ClientConnection:
 
 
 def _client(context: Context, info: ClientInfo) -> ClientType:
-    names = ("client_id", "name", "auth_method", "all_stores", "scopes", "state", "jwks_uri")
+    names = ("client_id", "name", "auth_method", "all_stores", "scopes", "state", "version", "jwks_uri")
     moments = ("created_at", "created_by", "expires_at", "last_used_at")
     return ClientType(
         id=strawberry.ID(context.id_of_group(CLIENT, info.id)),
@@ -95,8 +96,7 @@ def _client(context: Context, info: ClientInfo) -> ClientType:
 
 
 async def _one(context: Context, id_: UUID) -> ClientType:
-    known = services(context)
-    async with group_session(known.platform.engines, known.group, read_only=True) as session:
+    async with group_reading(context) as session:
         return _client(context, await find_client(session, context.actor, id_))
 
 
@@ -122,8 +122,7 @@ class GroupClients:
         context.actor.require(READ, None)
         check_first(first, _MOST)
         behind = None if after is None else _behind(after)
-        known = services(context)
-        async with group_session(known.platform.engines, known.group, read_only=True) as session:
+        async with group_reading(context) as session:
             found = await list_clients(session, context.actor, after=behind, limit=first)
             further = await list_clients(session, context.actor, after=found[-1].id, limit=1) if found else []
         edges = [ClientEdge(node=_client(context, item), cursor=cursor_of(_LIST, str(item.id))) for item in found]
@@ -180,6 +179,9 @@ class ChangeClientInput:
     scopes: list[str] = strawberry.field(description=_SCOPES)
     store_ids: list[strawberry.ID] | None = strawberry.field(default=None, description=_STORES)
     expires_at: datetime | None = strawberry.field(default=None, description="When it ends; without: never 到期时间.")
+    expected_version: int | None = strawberry.field(
+        default=None, description="Version last read; another one is refused as STALE_VERSION."
+    )
 
 
 async def _change(context: Context, given: Any) -> Done:
@@ -193,6 +195,7 @@ async def _change(context: Context, given: Any) -> Done:
             scopes=given.scopes,
             stores=stores,
             expires_at=given.expires_at,
+            expected_version=given.expected_version,
         )
     return await _changed(context, id_)
 
@@ -221,12 +224,21 @@ class SetClientKeysInput:
     id: strawberry.ID = strawberry.field(description="Id of the client 集成应用.")
     jwks: JSON | None = strawberry.field(default=None, description=_JWKS)
     jwks_uri: str | None = strawberry.field(default=None, description=_JWKS_URI)
+    expected_version: int | None = strawberry.field(
+        default=None, description="Version last read; another one is refused as STALE_VERSION."
+    )
 
 
 async def _keys(context: Context, given: Any) -> Done:
     id_ = context.resolve_of_group(given.id, CLIENT)
     async with group_work(context) as work:
-        await actions.set_keys(work, id_, jwks=storable(given.jwks, "jwks"), jwks_uri=given.jwks_uri)
+        await actions.set_keys(
+            work,
+            id_,
+            jwks=storable(given.jwks, "jwks"),
+            jwks_uri=given.jwks_uri,
+            expected_version=given.expected_version,
+        )
     return await _changed(context, id_)
 
 
@@ -260,7 +272,7 @@ async def _revoke(context: Context, given: Any) -> Done:
 
 async def _changed(context: Context, id_: UUID) -> Done:
     """After the commit: what this process kept of the client ends at once; other processes follow within seconds."""
-    ACTORS.forget_client(id_)
+    afterwards(context, partial(ACTORS.forget_client, id_))
     return Done(values={"client": await _one(context, id_)})
 
 

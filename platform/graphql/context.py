@@ -26,6 +26,7 @@ from ..tenancy.reader.run import Reader, Session
 from . import ids
 from .budget import Caller
 from .giving_way import GivingWay
+from .idempotency import Repeat
 from .stores import Seen, StoreInfo, Stores
 from .unit import Unit
 
@@ -75,6 +76,8 @@ class Context:
     gives_way: GivingWay | None = None
     #: what the mutation that runs now holds open; None in a query
     unit: Unit | None = None
+    #: the request's idempotency key, and what became of it
+    repeat: Repeat | None = None
     #: the document that graphql-core runs now
     valid: DocumentNode | None = None
     _slots: asyncio.Semaphore | None = None

@@ -53,6 +53,8 @@ _LENGTHS: Final[Mapping[tuple[str, str] | str, int]] = {
     ("Group", "settings"): 100,
     ("Group", "surveyTemplates"): 50,
     ("MonthClose", "stores"): 100,
+    #: of records that came in one mutation
+    "results": 100,
     "userErrors": 1,
 }
 #: What a schema tells of itself, on the average of its types; the nesting of these lists is bounded by validation.

@@ -14,13 +14,12 @@ from ..domain.directory import access
 from ..domain.directory.access import MappingInfo, list_mappings
 from ..domain.wording import storable
 from ..errors import Invalid
-from ..tenancy.session import group_session
 from . import ids
 from .context import Context
 from .errors import Saying
 from .mutation import Done, Mutation
 from .roots import context_of
-from .services import group_work, services
+from .services import group_reading, group_work
 
 TOKEN, MAPPING = "DirectoryToken", "DirectoryMapping"
 USER_ERRORS = {
@@ -89,8 +88,7 @@ class GroupDirectory:
     async def directory_tokens(self, info: strawberry.Info) -> list[DirectoryTokenType]:
         context = context_of(info)
         context.actor.require(MANAGE, None)
-        known = services(context)
-        async with group_session(known.platform.engines, known.group, read_only=True) as session:
+        async with group_reading(context) as session:
             found = await list_connections(session, context.actor, limit=100)
         return [_token(context, item) for item in found]
 
@@ -100,8 +98,7 @@ class GroupDirectory:
     async def directory_mappings(self, info: strawberry.Info) -> list[DirectoryMappingType]:
         context = context_of(info)
         context.actor.require(MANAGE, None)
-        known = services(context)
-        async with group_session(known.platform.engines, known.group, read_only=True) as session:
+        async with group_reading(context) as session:
             found = await list_mappings(session, context.actor)
         return [_mapping(context, item) for item in found]
 

@@ -20,13 +20,12 @@ from ..domain.reading import viewer_of
 from ..errors import Invalid
 from ..tenancy.reader.run import Reader
 from ..tenancy.reader.shape import Shape
-from ..tenancy.session import group_session
 from . import ids
 from .accounts import ACCOUNT
 from .context import Context, StoreInfo
 from .errors import Saying
 from .roots import context_of
-from .services import services
+from .services import group_reading
 
 #: What each reason means, in words.
 REASONS: Mapping[str, Saying] = {
@@ -204,8 +203,7 @@ async def _subject(context: Context, account_id: str | None) -> tuple[Actor, boo
     account = context.resolve_of_group(account_id, ACCOUNT)
     if account == context.actor.account_id:
         return context.actor, True
-    known = services(context)
-    async with group_session(known.platform.engines, known.group, read_only=True) as session:
+    async with group_reading(context) as session:
         info = await find_info(session, context.actor, account)
         if info.state != "ACTIVE":
             return Actor(f"account:{account}", info.display_name, context.group.id, account), False

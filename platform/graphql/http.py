@@ -13,12 +13,13 @@ from graphql import GraphQLError
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive, Scope, Send
 
-from ..errors import Forbidden, Throttled
+from ..errors import Throttled
 from . import malformed
 from .context import Context
 from .encode import encoded
-from .errors import code_of, formatted
-from .introspection import ADMINISTRATORS, Readers, asks_for_schema, may_read
+from .errors import KeyRefused, code_of, formatted
+from .idempotency import HEADER, repeat_of
+from .introspection import Readers, may_read
 from .malformed import Malformed
 from .media import JSON_TYPE, RESPONSE_TYPE, accepted, sent_as
 from .operation import Operation, from_body, from_form, from_query
@@ -26,11 +27,19 @@ from .run import Asked, MutationNotAllowed, run_encoded
 from .running import Ended, OnItsWay, Running
 from .schema import ApiSchema
 
-_STATUS = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403, "VIEW_ONLY": 403, "NOT_FOUND": 404, "THROTTLED": 429}
+_STATUS = {
+    "UNAUTHENTICATED": 401,
+    "FORBIDDEN": 403,
+    "VIEW_ONLY": 403,
+    "NOT_FOUND": 404,
+    "CONFLICT": 409,
+    "THROTTLED": 429,
+}
 _STATUS |= {"INTERNAL": 500, "TIMEOUT": 504, "UNAVAILABLE": 503}
 
 #: Of every answer: it depends on what the caller accepts, and holds what only they may see.
 _ALWAYS = ((b"vary", b"accept, accept-language"), (b"cache-control", b"no-store"))
+_REPLAYED = ((b"idempotency-replayed", b"true"),)
 _HEADERS = {media: (*_ALWAYS, (b"content-type", media)) for media in (JSON_TYPE, RESPONSE_TYPE)}
 
 
@@ -84,7 +93,7 @@ class Endpoint:
             media = accepted(headers.get(b"accept", b""))
             operation = await self._operation(request, receive, headers)
             one.starts(self.deadline)
-            answer = await self._answer(request, operation, media)
+            answer = await self._answer(request, operation, media, headers.get(HEADER))
         except Malformed as error:
             answer = _malformed(error, media, headers)
         except asyncio.CancelledError:
@@ -107,17 +116,19 @@ class Endpoint:
                 await operation.form.close()
         await answer(send)
 
-    async def _answer(self, request: Request, operation: Operation, media: bytes) -> Answer:
+    async def _answer(self, request: Request, operation: Operation, media: bytes, key: bytes | None) -> Answer:
+        repeat = None if key is None or not operation.writes else await repeat_of(key, operation)
         context = await self.make_context(request)
-        if not may_read(self.introspection, context.actor) and asks_for_schema(operation.query):
-            raise Forbidden(ADMINISTRATORS)
+        context.repeat = repeat
         query, variables, name, writes = operation[:4]
-        asked = Asked(query, variables, name, writes, self.explain and operation.explain)
+        introspects = may_read(self.introspection, context.actor)
+        asked = Asked(query, variables, name, writes, self.explain and operation.explain, introspects)
         try:
             answer, ran = await run_encoded(self.schema, context, asked)
         except MutationNotAllowed as error:
             raise Malformed(405, "method", malformed.MUTATION, {"allow": "POST"}) from error
-        return Answer(200 if ran or media is JSON_TYPE else 400, media, answer)
+        more = _REPLAYED if repeat is not None and repeat.replayed else ()
+        return Answer(200 if ran or media is JSON_TYPE else 400, media, answer, more)
 
     async def _operation(self, request: Request, receive: Receive, headers: Mapping[bytes, bytes]) -> Operation:
         method = request.scope["method"]
@@ -202,9 +213,12 @@ def _refused(error: Exception, media: bytes, headers: Mapping[bytes, bytes], req
         more["www-authenticate"] = _challenge(headers.get(b"authorization", b""))
     if isinstance(error, Throttled):
         more["retry-after"] = str(int(error.retry_after) + 1)
+    status = _STATUS.get(code, 400)
+    if isinstance(error, KeyRefused):
+        status, more = error.status, dict(error.headers)
     request_id = request.scope.get("state", {}).get("request_id", "")
     said = formatted(GraphQLError("", original_error=error), language=_language(headers), request_id=request_id)
-    return _failed(_STATUS.get(code, 400), media, said, more)
+    return _failed(status, media, said, more)
 
 
 def _language(headers: Mapping[bytes, bytes]) -> str:

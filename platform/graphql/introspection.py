@@ -2,9 +2,8 @@
 
 from typing import Literal
 
-from graphql import GraphQLSyntaxError, Lexer, Source, TokenKind
-
 from ..auth.actor import Actor
+from .cost import Priced
 
 #: ADMINISTRATORS: who may connect programs, of the whole group.
 Readers = Literal["everybody", "administrators", "nobody"]
@@ -18,16 +17,6 @@ def may_read(readers: Readers, actor: Actor) -> bool:
     return readers == "everybody" or (readers == "administrators" and actor.scope(ADMINISTRATORS, None) is not None)
 
 
-def asks_for_schema(query: str) -> bool:
-    """Does a document ask for the schema? It is read only as far as one that does, without its structure; `__typename` is
-    no such question. What is no GraphQL asks for nothing."""
-    if not any(name in query for name in _ASKING):
-        return False
-    lexer = Lexer(Source(query))
-    try:
-        while (token := lexer.advance()).kind is not TokenKind.EOF:
-            if token.kind is TokenKind.NAME and token.value in _ASKING:
-                return True
-    except GraphQLSyntaxError:
-        return False
-    return False
+def asks_for_schema(priced: Priced) -> bool:
+    """Does an operation ask for the schema? `__typename` is no such question."""
+    return any(root.node.name.value in _ASKING for root in priced.roots)

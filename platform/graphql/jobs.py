@@ -8,12 +8,11 @@ import strawberry
 
 from ..errors import NotFound
 from ..tenancy import queue
-from ..tenancy.session import group_session
 from . import ids
 from .context import Context
 from .mutation import Done, Mutation
 from .roots import context_of
-from .services import group_work, services
+from .services import group_reading, group_work, services
 
 DEAD_JOB = "DeadJob"
 
@@ -45,7 +44,7 @@ class GroupJobs:
         context = context_of(info)
         context.actor.require("jobs:dead:read", None)
         known = services(context)
-        async with group_session(known.platform.engines, known.group, read_only=True) as session:
+        async with group_reading(context) as session:
             found = await queue.list_dead(session, group_id=known.group.id, limit=first)
         return [
             DeadJobType(

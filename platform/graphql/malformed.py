@@ -83,6 +83,14 @@ def expected(kind: type, found: object) -> Saying:
     return Saying(f"须为 JSON {zh}，收到的是{zh_found}。", f"It must be {en} in JSON, and is {en_found}.")
 
 
+def key(most: int) -> Saying:
+    """No idempotency key."""
+    return Saying(
+        f"须为 1 至 {most} 个字母、数字或 . _ ~ : / + = @ -。请为每个新请求使用新的 UUID。",
+        f"It must be 1 to {most} of letters, digits and . _ ~ : / + = @ -. Use a new UUID for each new request.",
+    )
+
+
 def methods(allowed: str) -> Saying:
     """The method is none of these."""
     return Saying(f"请使用 {allowed}。", f"Use {allowed}.")

@@ -41,6 +41,7 @@ LIMITS: Final[Mapping[str, Limit]] = {
     "DIRECTIVES": Limit(50, Saying("指令", "Directives")),
     "FIELDS": Limit(3_000, Saying("字段", "Fields")),
     "FRAGMENTS": Limit(100, Saying("片段", "Fragments")),
+    "KEPT_ANSWER": Limit(1_000_000, Saying("幂等键下回答的字节数", "Bytes of an answer under an idempotency key")),
     "OPERATIONS": Limit(20, Saying("操作", "Operations")),
     "REPEATS": Limit(20, Saying("同名字段", "Fields with the same name in one selection")),
     "TOKENS": Limit(2_000, Saying("词元", "Tokens")),

@@ -14,12 +14,16 @@ from typing import Any
 from uuid import UUID
 
 import strawberry
-from graphql import GraphQLResolveInfo
+from graphql import GraphQLResolveInfo, default_field_resolver, default_type_resolver
+from graphql.execution.collect_fields import FieldDetails, FragmentDetails
+from graphql.execution.executor import Executor
+from graphql.execution.values import VariableValues
 
 from ..domain.work import Work
-from ..errors import Refused, ViewOnly
+from ..errors import AllRefused, Refused, ViewOnly
 from .context import Context, StoreInfo
-from .errors import USER_ERRORS, Saying
+from .errors import USER_ERRORS, KeyRefused, Saying, formatted
+from .idempotency import Claim, Replay, Told
 from .inputs import argument, listing, made_enum, maybe
 from .read import row
 from .roots import context_of
@@ -35,6 +39,13 @@ class Done:
     store: StoreInfo | None = None
     ids: Mapping[str, UUID] = field(default_factory=dict)
     values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class WithErrors:
+    """The type of a payload's value that holds refusals of its own: made from the schema's type of a refusal."""
+
+    of: Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +83,10 @@ class Payload:
     errors: list[Any] = field(default_factory=list)
     rows: Mapping[str, Any] = field(default_factory=dict)
     values: Mapping[str, Any] = field(default_factory=dict)
+
+
+#: Makes the answer of a payload, with its errors as they stand in a response.
+Complete = Callable[[Payload], Awaitable[Told]]
 
 
 @dataclass
@@ -118,6 +133,7 @@ class Mutations:
             text = "As it is after the change; null when it was refused or may not be seen."
             fields[name] = strawberry.field(resolver=resolver, name=name, description=text)
         for name, (kind, text) in item.values.items():
+            kind = kind.of(self.user_error) if isinstance(kind, WithErrors) else kind
             resolver = with_arguments(_value(name), {}, maybe(kind))
             fields[name] = strawberry.field(resolver=resolver, name=name, description=text)
         errors = with_arguments(lambda root, _info: root.errors, {}, listing(self.user_error))
@@ -129,8 +145,15 @@ class Mutations:
 
     def _resolver(self, item: Mutation) -> Callable[..., Any]:
         async def resolve(root: Any, info: Any, input: Any) -> Payload:  # noqa: A002
-            context = context_of(info)
-            return await self.carry_out(context, item, input, partial(interpreted, context, info._raw_info, item))
+            context, raw = context_of(info), info._raw_info
+            show = partial(interpreted, context, raw, item)
+            if context.repeat is None:
+                return await self.carry_out(context, item, input, show)
+            key = str(raw.path.key)
+            context.repeat.told[key] = await self.carry_out_once(
+                context, item, input, key, show, partial(_told_by_core, context, raw)
+            )
+            return Payload()  # `Repeat.merged` puts what was told in its place
 
         given = argument(item.input, "What to do.")
         gives = maybe(self._payload(item))
@@ -158,10 +181,62 @@ class Mutations:
         except Refused as error:
             if reading:  # the payload asks for what cannot be, such as a page out of range: no refusal of the action
                 raise
-            return Payload([self._refusal(error, context.language)])
+            return Payload(self._refusals(error, context.language))
         finally:
             context.unit = None
         return Payload(rows=rows, values=done.values)
+
+    async def carry_out_once(
+        self, context: Context, item: Mutation, given: Any, key: str, show: Show, complete: Complete
+    ) -> Told:
+        """`carry_out` under the request's idempotency key: the answer is made and kept before the commit, or replayed.
+
+        Raises:
+            KeyRefused: the key keeps it from running. Others: as `carry_out`.
+        """
+        repeat = context.repeat
+        assert repeat is not None  # noqa: S101  (whoever calls has looked)
+        if repeat.refusal is not None:
+            raise repeat.refusal
+        if context.actor.viewing is not None and not item.viewing:
+            raise ViewOnly(item.name)
+        try:
+            told = await self._once(context, item, given, Claim(repeat, context.actor, key), show, complete)
+        except Replay as known:
+            repeat.replayed.append(key)
+            told = known.told
+        except KeyRefused as error:
+            repeat.refusal = error
+            raise
+        repeat.ran = True
+        return told
+
+    async def _once(
+        self, context: Context, item: Mutation, given: Any, claim: Claim, show: Show, complete: Complete
+    ) -> Told:
+        unit = context.unit = Unit(claim)
+        reading = False
+        try:
+            async with unit:
+                done = await item.run(context, given)
+                if unit.work is not None:
+                    await unit.work.session.flush()
+                reading = True
+                told = await complete(Payload(rows=await show(done, unit.work), values=done.values))
+                claim.keep(told)
+                reading = False
+        except Refused as error:
+            if reading:
+                raise
+            told = await complete(Payload(self._refusals(error, context.language)))
+            await claim.refuse(told)
+        finally:
+            context.unit = None
+        return told
+
+    def _refusals(self, error: Refused, language: str) -> list[UserErrorValue]:
+        reasons = error.reasons if isinstance(error, AllRefused) else (error,)
+        return [self._refusal(one, language) for one in reasons]
 
     def _refusal(self, error: Refused, language: str) -> UserErrorValue:
         code = error.code if error.code in self.codes else "REFUSED"
@@ -184,6 +259,25 @@ async def interpreted(
             for node in group:
                 rows[node.alias.value if node.alias else name] = found
     return rows
+
+
+async def _told_by_core(context: Context, info: "GraphQLResolveInfo[Any]", payload: Payload) -> Told:
+    """What graphql-core makes of a payload, before it is asked to: the answer is kept with the effect."""
+    fragments = {name: FragmentDetails(one, None) for name, one in info.fragments.items()}
+    variables = VariableValues({}, dict(info.variable_values))  # type: ignore[arg-type]  # strawberry has a dict
+    executor: Executor[Any] = Executor(
+        info.schema, info.fragments, fragments, info.root_value, info.context, info.operation, variables,
+        default_field_resolver, default_type_resolver, default_field_resolver,
+    )  # fmt: skip
+    details = [FieldDetails(node, None) for node in info.field_nodes]
+    value = await executor.complete_awaitable_value(info.return_type, details, info, info.path, ready(payload), None)
+    says = {"language": context.language, "request_id": context.request_id}
+    return Told(value, [formatted(error, **says) for error in executor.collected_errors.errors])
+
+
+async def ready(payload: Payload) -> Payload:
+    """A payload to be waited for."""
+    return payload
 
 
 def _value(name: str) -> Callable[[Any, Any], Any]:

@@ -16,12 +16,11 @@ from ..domain.accounts import providers
 from ..domain.accounts.examine import examine_provider
 from ..domain.wording import storable
 from ..errors import Invalid
-from ..tenancy.session import group_session
 from .context import Context
 from .errors import Saying
 from .mutation import Done, Mutation
 from .roots import context_of
-from .services import group_work, services
+from .services import group_reading, group_work, services
 
 PROVIDER, DOMAIN = "IdentityProvider", "EmailDomain"
 USER_ERRORS = {
@@ -131,7 +130,7 @@ def _provider(context: Context, info: ProviderInfo, domains: Sequence[DomainInfo
 
 async def _one(context: Context, provider_id: UUID) -> IdentityProviderType:
     known = services(context)
-    async with group_session(known.platform.engines, known.group, read_only=True) as session:
+    async with group_reading(context) as session:
         info = await group_provider(session, known.group.id, provider_id)
         return _provider(context, info, await group_domains(session, known.group.id, provider_id))
 
@@ -149,7 +148,7 @@ class GroupProviders:
         context = context_of(info)
         context.actor.require(providers.READ, None)
         known = services(context)
-        async with group_session(known.platform.engines, known.group, read_only=True) as session:
+        async with group_reading(context) as session:
             found = await group_providers(session, known.group.id)
             domains = await group_domains(session, known.group.id)
         return [_provider(context, one, domains) for one in found]

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from graphql import GraphQLError, OperationType
 
-from ..errors import ForecourtError
+from ..errors import Forbidden, ForecourtError
 from ..telemetry import GRAPHQL_OPERATIONS
 from .admission import price_of, reserved, taken
 from .budget import Level, Reserved
@@ -16,7 +16,9 @@ from .compiled.explained import as_data
 from .context import Context
 from .cost import MUTATION
 from .encode import encoded, plain
-from .errors import formatted
+from .errors import KeyRefused, formatted
+from .idempotency import Repeat
+from .introspection import ADMINISTRATORS, asks_for_schema
 from .meant import operation_of
 from .measure import TooLarge
 from .schema import ApiSchema
@@ -31,13 +33,14 @@ class MutationNotAllowed(Exception):
 
 class Asked(NamedTuple):
     """An operation that is asked for. `writes` False refuses mutations (requests by GET); `explained` adds
-    `extensions.explain`: how it was answered."""
+    `extensions.explain`: how it was answered. Without `introspects` the schema may not be asked for."""
 
     query: str
     variables: Mapping[str, Any]
     name: str | None = None
     writes: bool = True
     explained: bool = False
+    introspects: bool = True
 
 
 class Answer(NamedTuple):
@@ -80,6 +83,7 @@ async def run_encoded(schema: ApiSchema, context: Context, asked: Asked) -> tupl
     Raises:
         MutationNotAllowed: a mutation is meant, and `writes` is False.
         Throttled: too many new documents wait to be read, or the budget is spent.
+        KeyRefused: the idempotency key keeps the request from running; nothing ran.
     """
     caller = context.caller
     if caller is None:
@@ -90,6 +94,8 @@ async def run_encoded(schema: ApiSchema, context: Context, asked: Asked) -> tupl
             answer = await answered_by(schema, context, asked)
         finally:
             caller.leave()
+    if context.repeat is not None:
+        answer = _marked(answer, context.repeat)
     ran = "data" in answer.found
     if not ran or answer.cost is None:
         if answer.reserved is not None:
@@ -106,6 +112,15 @@ async def run_encoded(schema: ApiSchema, context: Context, asked: Asked) -> tupl
     return b'%b,"extensions":{%b}%b}}' % (body[:-1], cost, more), ran
 
 
+def _marked(answer: Answer, repeat: Repeat) -> Answer:
+    try:
+        return answer._replace(found=repeat.marked(answer.found))
+    except KeyRefused:
+        if answer.reserved is not None:
+            answer.reserved.settle(0)
+        raise
+
+
 def _settle(answer: Answer, body: bytes) -> tuple[int, Level | None]:
     """What it did cost: the objects of the answer, where a brace within a text counts as one as well; never more than was
     taken."""
@@ -120,7 +135,7 @@ async def answered_by(schema: ApiSchema, context: Context, asked: Asked) -> Answ
     """Run an operation.
 
     Raises:
-        MutationNotAllowed, Throttled: see `run_encoded`.
+        MutationNotAllowed, Throttled: see `run_encoded`. Forbidden: the schema is asked for by who may not.
     """
     try:
         document = await schema.compiled.read(context, asked.query, asked.variables)
@@ -133,6 +148,8 @@ async def answered_by(schema: ApiSchema, context: Context, asked: Asked) -> Answ
         priced = price_of(meant, asked.variables)
     except TooLarge as error:
         return Answer(_refused(context, [error]))
+    if not asked.introspects and asks_for_schema(priced):
+        raise Forbidden(ADMINISTRATORS)
     context.cost = priced.cost
     caller, paid = context.caller, None
     if caller is not None:
@@ -200,4 +217,5 @@ async def _by_core(schema: ApiSchema, context: Context, document: Document, aske
     refused = errors and result.data is None and not any("path" in error for error in errors)
     started = type(result).__name__ != "PreExecutionError" and not refused
     answer: dict[str, Any] = {"data": result.data} if started else {}
-    return answer | ({"errors": errors} if errors else {})
+    answer |= {"errors": errors} if errors else {}
+    return answer if context.repeat is None else context.repeat.merged(answer)

@@ -1,15 +1,18 @@
 """What the product's own fields and mutations need beside the reader: the platform, and units of work for the actor."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from typing import Any, TypeVar
 from uuid import UUID
 
 from ..domain.work import GroupWork, Platform, Work, open_group_work, open_work
 from ..errors import Forbidden, Invalid, NotFound
-from ..tenancy.session import ResolvedGroup, ResolvedStore
+from ..tenancy.session import ResolvedGroup, ResolvedStore, group_session
 from . import ids
 from .context import Context, StoreInfo
+
+W = TypeVar("W", Work, GroupWork)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +31,7 @@ def services(context: Context) -> Services:
     return found
 
 
-@asynccontextmanager
-async def store_work(context: Context, store: StoreInfo) -> AsyncIterator[Work]:
+def store_work(context: Context, store: StoreInfo) -> AbstractAsyncContextManager[Work]:
     """One unit of work of the actor in a store: each root mutation field is one, and commits alone.
 
     In a mutation it commits when the payload was read, or when the mutation opens another unit of work; whatever must
@@ -37,29 +39,56 @@ async def store_work(context: Context, store: StoreInfo) -> AsyncIterator[Work]:
     """
     if not isinstance(store, ResolvedStore):
         raise TypeError("not a resolved store")
-    await _commit_held(context)
     opened = open_work(services(context).platform, store, context.actor, request_id=context.request_id)
-    async with AsyncExitStack() as stack:
-        work = await stack.enter_async_context(opened)
-        yield work
-        if context.unit is not None:
-            context.unit.hold(work, stack.pop_all())
+    return _held(context, opened, keep=True)
+
+
+def group_work(context: Context, *, viewing: bool = False) -> AbstractAsyncContextManager[GroupWork]:
+    """One unit of work of the actor on the group's control rows; `viewing` also while they look as a role.
+
+    It commits at its end, but under an idempotency key as a store's does: what must follow the commit is for `afterwards`,
+    and what a mutation reads for its payload comes from `group_reading`.
+    """
+    known = services(context)
+    opened = open_group_work(known.platform, known.group, context.actor, request_id=context.request_id, viewing=viewing)
+    return _held(context, opened, keep=False)
 
 
 @asynccontextmanager
-async def group_work(context: Context, *, viewing: bool = False) -> AsyncIterator[GroupWork]:
-    """One unit of work of the actor on the group's control rows; `viewing` also while they look as a role."""
-    known = services(context)
-    await _commit_held(context)
-    async with open_group_work(
-        known.platform, known.group, context.actor, request_id=context.request_id, viewing=viewing
-    ) as work:
+async def _held(context: Context, opened: AbstractAsyncContextManager[W], *, keep: bool) -> AsyncIterator[W]:
+    unit = context.unit
+    if unit is not None:
+        await unit.commit()
+    async with AsyncExitStack() as stack:
+        work = await stack.enter_async_context(opened)
+        claim = None if unit is None else unit.claim
+        if claim is not None:
+            await claim.begin(work)
         yield work
+        if unit is not None and (keep or claim is not None):
+            unit.hold(work, stack.pop_all())
 
 
-async def _commit_held(context: Context) -> None:
-    if context.unit is not None:
-        await context.unit.commit()
+@asynccontextmanager
+async def group_reading(context: Context) -> AsyncIterator[Any]:
+    """The group's rows to be read: with what the mutation that runs now has changed, also before its commit."""
+    held = None if context.unit is None else context.unit.group
+    if held is not None:
+        await held.session.flush()
+        held.session.expire_all()  # rows that actions loaded are as statements have left them
+        yield held.session
+        return
+    known = services(context)
+    async with group_session(known.platform.engines, known.group, read_only=True) as session:
+        yield session
+
+
+def afterwards(context: Context, call: Callable[[], None]) -> None:
+    """Call when what the mutation did is committed: now, if it is."""
+    if context.unit is not None and context.unit.group is not None:
+        context.unit.afterwards(call)
+    else:
+        call()
 
 
 def require_anywhere(context: Context, permission: str) -> bool:

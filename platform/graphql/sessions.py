@@ -19,13 +19,12 @@ from ..auth.second_factor import factor_info
 from ..auth.tokens import list_tokens
 from ..domain.accounts import actions
 from ..errors import Invalid
-from ..tenancy.session import group_session
 from .accounts import ACCOUNT, AccessTokenType, own_account_id, token_type
 from .context import Context
 from .errors import Saying
 from .mutation import Done, Mutation
 from .roots import context_of
-from .services import group_work, services
+from .services import group_reading, group_work
 
 SESSION, SIGN_IN = "WebSession", "SignIn"
 USER_ERRORS = {
@@ -108,8 +107,7 @@ async def _account_of(context: Context, session: Any, account_id: str | None) ->
 
 
 async def _sessions(context: Context, account_id: str | None) -> list[SessionType]:
-    known = services(context)
-    async with group_session(known.platform.engines, known.group, read_only=True) as session:
+    async with group_reading(context) as session:
         account = await _account_of(context, session, account_id)
         found = await list_sessions(session, context.actor, account, clock=context.clock)
     names = ("created_at", "last_seen_at", "expires_at", "method", "address", "current")
@@ -126,8 +124,7 @@ async def _sessions(context: Context, account_id: str | None) -> list[SessionTyp
 async def _sign_ins(context: Context, account_id: str | None, first: int) -> list[SignInType]:
     if not 1 <= first <= _MOST:
         raise Invalid(f"1 to {_MOST} rows", path=("first",), limit=_MOST)
-    known = services(context)
-    async with group_session(known.platform.engines, known.group, read_only=True) as session:
+    async with group_reading(context) as session:
         account = await _account_of(context, session, account_id)
         found = await list_sign_ins(session, context.actor, account, limit=first)
     return [
@@ -144,8 +141,7 @@ async def _sign_ins(context: Context, account_id: str | None, first: int) -> lis
 
 
 async def _factor(context: Context, account_id: str | None) -> SecondFactorType:
-    known = services(context)
-    async with group_session(known.platform.engines, known.group, read_only=True) as session:
+    async with group_reading(context) as session:
         account = await _account_of(context, session, account_id)
         found = await factor_info(session, context.actor, account)
     return SecondFactorType(
@@ -164,8 +160,7 @@ class ViewerAccount:
     @strawberry.field(description="The viewer's own account 本人账号.")  # type: ignore[untyped-decorator]
     async def account(self, info: strawberry.Info) -> OwnAccountType:
         context = context_of(info)
-        known = services(context)
-        async with group_session(known.platform.engines, known.group, read_only=True) as session:
+        async with group_reading(context) as session:
             found = await find_own_group(session, context.actor, own_account_id(context))
         names = ("name", "display_name", "email", "language", "created_at")
         id_ = strawberry.ID(context.id_of_group(ACCOUNT, found.id))
@@ -186,8 +181,7 @@ class ViewerAccount:
     @strawberry.field(description="The viewer's bearer tokens, newest first, at most 100 令牌.")  # type: ignore[untyped-decorator]
     async def tokens(self, info: strawberry.Info) -> list[AccessTokenType]:
         context = context_of(info)
-        known = services(context)
-        async with group_session(known.platform.engines, known.group, read_only=True) as session:
+        async with group_reading(context) as session:
             found = await list_tokens(session, context.actor, own_account_id(context))
         return [token_type(context, item) for item in found]
 

@@ -13,13 +13,12 @@ from ..domain.settings import actions
 from ..domain.settings.reads import settings_of
 from ..domain.settings.rules import KEYS
 from ..tenancy.control import ConfigSetting
-from ..tenancy.session import group_session
 from . import ids
 from .context import Context
 from .errors import Saying
 from .mutation import Done, Mutation
 from .roots import context_of
-from .services import group_work, inside, require_anywhere, services
+from .services import group_reading, group_work, inside, require_anywhere, services
 
 SETTING, SCHEME = "Setting", "Scheme"
 USER_ERRORS = {
@@ -77,7 +76,7 @@ def _scheme(context: Context, row: Scheme) -> SchemeType:
 
 async def _schemes(context: Context) -> list[Scheme]:
     known = services(context)
-    async with group_session(known.platform.engines, known.group, read_only=True) as session:
+    async with group_reading(context) as session:
         return await schemes_of(session, known.group.id)
 
 
@@ -88,7 +87,7 @@ async def _one_scheme(context: Context, scheme_id: UUID) -> SchemeType | None:
 
 async def _settings(context: Context, store_id: UUID | None) -> list[ConfigSetting]:
     known = services(context)
-    async with group_session(known.platform.engines, known.group, read_only=True) as session:
+    async with group_reading(context) as session:
         return await settings_of(session, known.group.id, store_id)
 
 

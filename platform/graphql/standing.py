@@ -11,14 +11,13 @@ from ..domain.accounts import temporary
 from ..domain.people.reads import employee_id_of
 from ..domain.wording import wording
 from ..errors import Invalid, Refused
-from ..tenancy.session import group_session
 from . import ids
 from .accounts import ACCOUNT, MEMBERSHIP
 from .context import Context
 from .errors import Saying
 from .mutation import Done, Mutation
 from .roots import ViewingType, context_of
-from .services import group_work, services
+from .services import group_reading, group_work
 
 DELEGATION = "Delegation"
 USER_ERRORS = {
@@ -65,8 +64,7 @@ class QueryStanding:
     ) -> list[ColleagueType] | None:
         context = context_of(info)
         membership = context.resolve_of_group(membership_id, MEMBERSHIP)
-        known = services(context)
-        async with group_session(known.platform.engines, known.group, read_only=True) as session:
+        async with group_reading(context) as session:
             found = await colleagues(session, context.actor, membership, clock=context.clock)
         return [
             ColleagueType(id=strawberry.ID(context.id_of_group(ACCOUNT, one.id)), name=one.display_name)
@@ -75,8 +73,7 @@ class QueryStanding:
 
 
 async def _delegations(context: Context) -> list[DelegationType]:
-    known = services(context)
-    async with group_session(known.platform.engines, known.group, read_only=True) as session:
+    async with group_reading(context) as session:
         found = await delegations_by(session, context.actor, clock=context.clock)
     return [
         DelegationType(

@@ -12,12 +12,11 @@ from ..domain.surveys import actions
 from ..domain.surveys.model import SurveyTemplate
 from ..domain.surveys.reads import templates_of
 from ..domain.wording import storable
-from ..tenancy.session import group_session
 from .context import Context
 from .errors import Saying
 from .mutation import Done, Mutation
 from .roots import context_of
-from .services import group_work, inside, require_anywhere, services
+from .services import group_reading, group_work, inside, require_anywhere, services
 
 TYPE = "SurveyTemplate"
 USER_ERRORS = {
@@ -34,6 +33,7 @@ class SurveyTemplateType:
     code: str = strawberry.field(description="Code of the questionnaire, such as T1 问卷代码.")
     number: int = strawberry.field(description="1 for the first version of the code, then 2, 3, … 版本.")
     state: str = strawberry.field(description="DRAFT, IN_REVIEW, PUBLISHED or RETIRED 状态.")
+    version: int = strawberry.field(description="Number of its last change; give it back as expectedVersion.")
     purpose: str = strawberry.field(description="Why it is asked, in Chinese 目的.")
     body: JSON = strawberry.field(
         description="The questionnaire: title, purpose, audience, owner_role, questions 内容."
@@ -45,14 +45,25 @@ class SurveyTemplateType:
 
 
 def _shown(context: Context, row: SurveyTemplate) -> SurveyTemplateType:
-    names = ("code", "number", "state", "purpose", "body", "created_at", "created_by", "approved_by", "published_at")
+    names = (
+        "code",
+        "number",
+        "state",
+        "version",
+        "purpose",
+        "body",
+        "created_at",
+        "created_by",
+        "approved_by",
+        "published_at",
+    )
     plain = {name: getattr(row, name) for name in names}
     return SurveyTemplateType(id=strawberry.ID(context.id_of_group(TYPE, row.id)), **plain)
 
 
 async def _templates(context: Context) -> list[SurveyTemplate]:
     known = services(context)
-    async with group_session(known.platform.engines, known.group, read_only=True) as session:
+    async with group_reading(context) as session:
         return await templates_of(session, known.group.id)
 
 
@@ -99,6 +110,9 @@ class ChangeSurveyTemplateInput:
 
     id: strawberry.ID = strawberry.field(description="Id of the version 问卷版本.")
     body: JSON = strawberry.field(description=_BODY)
+    expected_version: int | None = strawberry.field(
+        default=None, description="Version last read; another one is refused as STALE_VERSION."
+    )
 
 
 async def _change(context: Context, given: Any) -> Done:
@@ -106,7 +120,8 @@ async def _change(context: Context, given: Any) -> Done:
     async with group_work(context) as work:
         work.require("surveys:template:write")
         with inside("body"):
-            await actions.change_draft(work, template_id, storable(given.body))
+            body, version = storable(given.body), given.expected_version
+            await actions.change_draft(work, template_id, body, expected_version=version)
     return Done(values={"surveyTemplate": await _one(context, template_id)})
 
 
@@ -115,6 +130,9 @@ class MoveSurveyTemplateInput:
     """Input of submit-, return-, publish- and retireSurveyTemplate."""
 
     id: strawberry.ID = strawberry.field(description="Id of the version 问卷版本.")
+    expected_version: int | None = strawberry.field(
+        default=None, description="Version last read; another one is refused as STALE_VERSION."
+    )
 
 
 def _moving(verb: str) -> Callable[[Context, Any], Awaitable[Done]]:
@@ -122,7 +140,7 @@ def _moving(verb: str) -> Callable[[Context, Any], Awaitable[Done]]:
         template_id = context.resolve_of_group(given.id, TYPE)
         async with group_work(context) as work:
             with inside("body"):
-                await actions.move_template(work, template_id, verb)
+                await actions.move_template(work, template_id, verb, expected_version=given.expected_version)
         return Done(values={"surveyTemplate": await _one(context, template_id)})
 
     return run

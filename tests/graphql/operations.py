@@ -74,6 +74,14 @@ def _complaint(s: Samples) -> dict[str, Any]:
     return {**about, **words, "accusedIds": [s.row("Employee")]}
 
 
+_T = "2026-09-01T00:00:00Z"
+
+
+def _records(**values: Any) -> Needs:
+    """One record that is refused."""
+    return at_store("interchange:record:write", lambda s: {"storeId": s.store, "items": [values]})
+
+
 def _call(**about: str) -> dict[str, Any]:
     return {"kind": "RECOVERY", "startedAt": "2026-09-01T00:00:00Z", "connected": True, **about}
 
@@ -219,6 +227,25 @@ MUTATIONS: Mapping[str, Needs] = {
     "submitSurveyTemplate": for_group("surveys:template:write", lambda s: {"id": s.own("SurveyTemplate")}),
     "verifyAudit": for_group("audit:chain:verify", lambda _: {"reason": " "}),
     "testIdentityProvider": for_group(_PROVIDE, lambda s: {"id": s.own("IdentityProvider")}),
+    "upsertAttendance": _records(employeeNo="NONE", workDate="2026-09-01", hours="8"),
+    "upsertCalls": _records(callNo="K1", kind="NOTHING", callerNo="NONE", startedAt=_T, connected=True),
+    "upsertCustomers": _records(customerNo="C1", type="NOTHING", name="x"),
+    "upsertLabourLines": _records(
+        roNo="NONE",
+        lineNo=1,
+        technicianNo="NONE",
+        workDate="2026-09-01",
+        hoursWorked="1",
+        hoursSold="1",
+        amount="1",
+        cost="1",
+    ),
+    "upsertPartLines": _records(roNo="NONE", lineNo=1, partNo="P", quantity="1", neededAt=_T, amount="1", cost="1"),
+    "upsertRepairOrders": _records(
+        roNo="R1", customerNo="NONE", vin="NONE", advisorNo="NONE", type="REPAIR", openedAt=_T
+    ),
+    "upsertSalesOrders": _records(orderNo="O1", customerNo="NONE", vin="NONE", consultantNo="NONE", signedAt=_T),
+    "upsertVehicles": _records(vin="NONE"),
     "updateIdentityProvider": for_group(_PROVIDE, lambda s: {"id": s.own("IdentityProvider"), "expectedVersion": 99}),
     "voidResponse": at_store(_RULING, lambda s: {"id": s.row("Response"), **_WHY}),
     "writeScheme": for_group("evaluation:scheme:write", lambda _: {"body": {}}),

@@ -29,7 +29,7 @@ PARTS = {
     *("AccessExplanation", "AccessGrant", "AccessReason", "AccessRole", "AccessToken", "Account", "AccountMembership"),
     *("Benchmark", "BenchmarkLine", "BenchmarkShare", "BenchmarkStanding", "Colleague", "DeadJob", "Delegation"),
     *("Membership", "MonthClose", "PageInfo", "Permission", "Scheme", "Setting", "StoreClose", "StoreReference"),
-    *("SurveyTemplate", "UserError", "Viewing"),
+    *("SurveyTemplate", "UpsertResult", "UserError", "Viewing"),
     *("AuditFault", "AuditVerification", "GroupAuditEvent", "OAuthClient", "OAuthClientSecret"),
     *("Device", "OwnAccount", "SecondFactor", "SignIn", "WebSession"),
     *("CostPreview", "FieldCost", "RateBucket", "RateLimit"),

@@ -98,6 +98,14 @@ CREATE TABLE control.dealer_group (
     CONSTRAINT ck_dealer_group_second_factor CHECK (second_factor in ('OPTIONAL', 'REQUIRED')),
     CONSTRAINT uq_dealer_group_code UNIQUE (code)
 );
+CREATE TABLE control.idempotency_key (
+    id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    request BYTEA NOT NULL,
+    expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_idempotency_key PRIMARY KEY (id)
+);
+CREATE INDEX ix_idempotency_key_expires_at ON control.idempotency_key (expires_at);
 CREATE TABLE control.inbox (
     id UUID NOT NULL,
     group_id UUID NOT NULL,
@@ -132,6 +140,14 @@ CREATE TABLE control.job (
 CREATE INDEX ix_job_due ON control.job (queue, run_at, id) WHERE state = 'QUEUED';
 CREATE INDEX ix_job_lease_until ON control.job (lease_until) WHERE state = 'LEASED';
 CREATE UNIQUE INDEX uq_job_dedupe ON control.job (coalesce(store_id, group_id, '00000000-0000-0000-0000-000000000000'::uuid), dedupe_key) WHERE dedupe_key is not null and deliveries = 0;
+CREATE TABLE control.kept_answer (
+    id UUID NOT NULL,
+    group_id UUID NOT NULL,
+    answer BYTEA NOT NULL,
+    expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_kept_answer PRIMARY KEY (id)
+);
+CREATE INDEX ix_group_kept_answer_expires_at ON control.kept_answer (expires_at);
 CREATE TABLE control.oauth_revoked_token (
     jti_hash BYTEA NOT NULL,
     expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
@@ -311,6 +327,7 @@ CREATE TABLE control.oauth_client (
     scopes TEXT[] NOT NULL,
     state TEXT DEFAULT 'ACTIVE' NOT NULL,
     generation INTEGER DEFAULT 1 NOT NULL,
+    version INTEGER DEFAULT 1 NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
     created_by TEXT NOT NULL,
     updated_at TIMESTAMP WITH TIME ZONE NOT NULL,
@@ -407,6 +424,7 @@ CREATE TABLE control.survey_template (
     code TEXT NOT NULL,
     number INTEGER NOT NULL,
     state TEXT NOT NULL,
+    version INTEGER DEFAULT 1 NOT NULL,
     purpose TEXT NOT NULL,
     body JSONB NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
@@ -1025,6 +1043,32 @@ drop policy if exists select_by_group on control.group_import;
 create policy select_by_group on control.group_import for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
 drop policy if exists insert_by_group on control.group_import;
 create policy insert_by_group on control.group_import for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+alter table control.idempotency_key enable row level security;
+revoke all on control.idempotency_key from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.idempotency_key to forecourt_tenant;
+grant insert on control.idempotency_key to forecourt_tenant;
+grant update (request, expires_at) on control.idempotency_key to forecourt_tenant;
+grant select on control.idempotency_key to forecourt_group;
+grant insert on control.idempotency_key to forecourt_group;
+grant update (request, expires_at) on control.idempotency_key to forecourt_group;
+grant select (id, expires_at) on control.idempotency_key to forecourt_control;
+grant delete on control.idempotency_key to forecourt_control;
+drop policy if exists select_by_tenant on control.idempotency_key;
+create policy select_by_tenant on control.idempotency_key for select to forecourt_tenant using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_tenant on control.idempotency_key;
+create policy insert_by_tenant on control.idempotency_key for insert to forecourt_tenant with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists update_by_tenant on control.idempotency_key;
+create policy update_by_tenant on control.idempotency_key for update to forecourt_tenant using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists select_by_group on control.idempotency_key;
+create policy select_by_group on control.idempotency_key for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.idempotency_key;
+create policy insert_by_group on control.idempotency_key for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists update_by_group on control.idempotency_key;
+create policy update_by_group on control.idempotency_key for update to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end)) with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists select_by_control on control.idempotency_key;
+create policy select_by_control on control.idempotency_key for select to forecourt_control using (true);
+drop policy if exists delete_by_control on control.idempotency_key;
+create policy delete_by_control on control.idempotency_key for delete to forecourt_control using (true);
 alter table control.identity_provider enable row level security;
 revoke all on control.identity_provider from public, forecourt_tenant, forecourt_group, forecourt_control;
 grant select (id, group_id, code, name, issuer, client_id, scopes, claim_names, role_rules, creates_accounts, state, version, proposal, changed_by, activated_by, activated_at, created_at, updated_at, has_secret) on control.identity_provider to forecourt_group;
@@ -1075,6 +1119,23 @@ grant insert, update on control.schedule to forecourt_group;
 create policy schedule_group_reads on control.schedule for select to forecourt_group using (group_id = case when session_user::text ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end);
 create policy schedule_group_adds on control.schedule for insert to forecourt_group with check (group_id = case when session_user::text ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end);
 create policy schedule_group_changes on control.schedule for update to forecourt_group using (group_id = case when session_user::text ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end);
+alter table control.kept_answer enable row level security;
+revoke all on control.kept_answer from public, forecourt_tenant, forecourt_group, forecourt_control;
+grant select on control.kept_answer to forecourt_group;
+grant insert on control.kept_answer to forecourt_group;
+grant delete on control.kept_answer to forecourt_group;
+grant select (id, expires_at) on control.kept_answer to forecourt_control;
+grant delete on control.kept_answer to forecourt_control;
+drop policy if exists select_by_group on control.kept_answer;
+create policy select_by_group on control.kept_answer for select to forecourt_group using (group_id = (select case when session_user ~ '^[gr]_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists insert_by_group on control.kept_answer;
+create policy insert_by_group on control.kept_answer for insert to forecourt_group with check (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists delete_by_group on control.kept_answer;
+create policy delete_by_group on control.kept_answer for delete to forecourt_group using (group_id = (select case when session_user ~ '^g_[0-9a-f]{32}$' then substr(session_user::text, 3)::uuid end));
+drop policy if exists select_by_control on control.kept_answer;
+create policy select_by_control on control.kept_answer for select to forecourt_control using (true);
+drop policy if exists delete_by_control on control.kept_answer;
+create policy delete_by_control on control.kept_answer for delete to forecourt_control using (true);
 alter table control.membership enable row level security;
 revoke all on control.membership from public, forecourt_tenant, forecourt_group, forecourt_control;
 grant select on control.membership to forecourt_group;
@@ -1104,7 +1165,7 @@ alter table control.oauth_client enable row level security;
 revoke all on control.oauth_client from public, forecourt_tenant, forecourt_group, forecourt_control;
 grant select on control.oauth_client to forecourt_group;
 grant insert on control.oauth_client to forecourt_group;
-grant update (name, jwks, jwks_uri, all_stores, scopes, state, generation, expires_at, updated_at) on control.oauth_client to forecourt_group;
+grant update (name, jwks, jwks_uri, all_stores, scopes, state, generation, version, expires_at, updated_at) on control.oauth_client to forecourt_group;
 grant select on control.oauth_client to forecourt_control;
 grant update (last_used_at) on control.oauth_client to forecourt_control;
 drop policy if exists select_by_group on control.oauth_client;

@@ -150,6 +150,13 @@ CREATE TABLE tenant.inbox (
     id UUID NOT NULL,
     CONSTRAINT pk_inbox PRIMARY KEY (id)
 );
+CREATE TABLE tenant.kept_answer (
+    answer BYTEA NOT NULL,
+    expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    id UUID NOT NULL,
+    CONSTRAINT pk_kept_answer PRIMARY KEY (id)
+);
+CREATE INDEX ix_kept_answer_expires_at ON tenant.kept_answer (expires_at);
 CREATE TABLE tenant.target (
     month TEXT NOT NULL,
     metric TEXT NOT NULL,
@@ -818,6 +825,7 @@ grant select, insert, update, delete on tenant.employee to tenant;
 grant select, insert, update, delete on tenant.evaluation_run to tenant;
 grant select, insert, update, delete on tenant.import_batch to tenant;
 grant select, insert, update, delete on tenant.inbox to tenant;
+grant select, insert, delete on tenant.kept_answer to tenant;
 grant select, insert, update, delete on tenant.target to tenant;
 grant select, insert, update, delete on tenant.team to tenant;
 grant select, insert, update, delete on tenant.attendance to tenant;

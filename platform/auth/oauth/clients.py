@@ -16,7 +16,7 @@ from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ...clock import SYSTEM_CLOCK, Clock
-from ...errors import Invalid, NotFound, Refused
+from ...errors import Invalid, NotFound, Refused, StaleVersion
 from ...tenancy.control import Store
 from ...tenancy.ids import new_id
 from ..actor import Actor
@@ -78,6 +78,7 @@ class ClientInfo:
     all_stores: bool
     scopes: list[str]
     state: str
+    version: int
     created_at: datetime
     created_by: str
     expires_at: datetime | None
@@ -146,14 +147,15 @@ async def change_client(
     scopes: list[str],
     stores: Collection[UUID] | None,
     expires_at: datetime | None,
+    expected_version: int | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> None:
     """Say anew what a client may do and see. It counts for tokens that were issued before, too.
 
     Raises:
-        As `create_client`; NotFound: the group has no such client.
+        As `create_client`; NotFound: the group has no such client. StaleVersion: it has another version.
     """
-    await _require(session, actor, id_)
+    await _require(session, actor, id_, expected_version)
     now = clock.now()
     _check_end(expires_at, now)
     await _update(
@@ -200,15 +202,22 @@ async def rotate_secret(
 
 
 async def set_keys(
-    session: AsyncSession, actor: Actor, id_: UUID, *, jwks: Any, jwks_uri: str | None, clock: Clock = SYSTEM_CLOCK
+    session: AsyncSession,
+    actor: Actor,
+    id_: UUID,
+    *,
+    jwks: Any,
+    jwks_uri: str | None,
+    expected_version: int | None = None,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> None:
     """Other public keys for a client that signs: here, or where they are fetched from.
 
     Raises:
-        Forbidden, NotFound: as `change_client`; Invalid: see `client_keys`.
+        Forbidden, NotFound, StaleVersion: as `change_client`; Invalid: see `client_keys`.
         Refused: WRONG_METHOD; this client has a secret.
     """
-    found = await _require(session, actor, id_)
+    found = await _require(session, actor, id_, expected_version)
     if found != PRIVATE_KEY_JWT:
         raise Refused("WRONG_METHOD", "this client has a secret and no keys")
     await _update(session, actor, id_, updated_at=clock.now(), **_keys(found, jwks, jwks_uri))
@@ -312,6 +321,7 @@ async def _infos(session: AsyncSession, actor: Actor, rows: list[OAuthClient]) -
             all_stores=row.all_stores,
             scopes=list(row.scopes),
             state=row.state,
+            version=row.version,
             created_at=row.created_at,
             created_by=row.created_by,
             expires_at=row.expires_at,
@@ -323,19 +333,23 @@ async def _infos(session: AsyncSession, actor: Actor, rows: list[OAuthClient]) -
     ]
 
 
-async def _require(session: AsyncSession, actor: Actor, id_: UUID) -> str:
+async def _require(session: AsyncSession, actor: Actor, id_: UUID, expected_version: int | None = None) -> str:
     """The method of a client the actor may manage; its row is locked, so that two changes are one after the other."""
     actor.require(MANAGE, None)
-    query = select(OAuthClient.auth_method).where(OAuthClient.id == id_, OAuthClient.group_id == actor.group_id)
-    found = (await session.execute(query.with_for_update())).scalar_one_or_none()
+    query = select(OAuthClient.auth_method, OAuthClient.version)
+    query = query.where(OAuthClient.id == id_, OAuthClient.group_id == actor.group_id)
+    found = (await session.execute(query.with_for_update())).one_or_none()
     if found is None:
         raise NotFound("no such client")
-    return found
+    if expected_version is not None and found.version != expected_version:
+        raise StaleVersion("somebody changed this client since you read it", version=found.version)
+    method: str = found.auth_method
+    return method
 
 
 async def _update(session: AsyncSession, actor: Actor, id_: UUID, **values: Any) -> None:
     which = OAuthClient.id == id_, OAuthClient.group_id == actor.group_id
-    await session.execute(update(OAuthClient).where(*which).values(values))
+    await session.execute(update(OAuthClient).where(*which).values(values | {"version": OAuthClient.version + 1}))
 
 
 async def _set_stores(session: AsyncSession, actor: Actor, id_: UUID, stores: Collection[UUID] | None) -> None:

@@ -65,6 +65,7 @@ class OAuthClient(ControlTable):
     scopes: Mapped[list[str]] = mapped_column(ARRAY(TEXT))
     state: Mapped[str] = mapped_column(server_default="ACTIVE")
     generation: Mapped[int] = mapped_column(server_default=text("1"))
+    version: Mapped[int] = mapped_column(server_default=text("1"))
     created_at: Mapped[datetime]
     #: key of the actor who made it
     created_by: Mapped[str]
@@ -149,7 +150,7 @@ REGISTRY.declare(
         group=(
             "select",
             "insert",
-            "update (name, jwks, jwks_uri, all_stores, scopes, state, generation, expires_at, updated_at)",
+            "update (name, jwks, jwks_uri, all_stores, scopes, state, generation, version, expires_at, updated_at)",
         ),
         control=("select", "update (last_used_at)"),
     ),

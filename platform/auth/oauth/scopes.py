@@ -35,6 +35,7 @@ FOR_PROGRAMS: Final = frozenset(
         "evaluation:scorecard:read",
         "interchange:batch:read",
         "interchange:export:import",
+        "interchange:record:write",
         "jobs:dead:read",
         "people:employee:read",
         "sales:order:read",

@@ -53,6 +53,7 @@ async def change_client(
     scopes: list[str],
     stores: Collection[UUID] | None,
     expires_at: datetime | None,
+    expected_version: int | None = None,
 ) -> None:
     """Say anew what a program may do and see. Errors as `auth.oauth.clients.change_client`."""
     work.require(clients.MANAGE)
@@ -65,6 +66,7 @@ async def change_client(
         scopes=scopes,
         stores=stores,
         expires_at=expires_at,
+        expected_version=expected_version,
         clock=work.platform.clock,
     )
     held = None if found.all_stores else found.stores
@@ -85,10 +87,20 @@ async def rotate_secret(work: GroupWork, id_: UUID, *, overlap: timedelta) -> Ne
     return made
 
 
-async def set_keys(work: GroupWork, id_: UUID, *, jwks: Any, jwks_uri: str | None) -> None:
+async def set_keys(
+    work: GroupWork, id_: UUID, *, jwks: Any, jwks_uri: str | None, expected_version: int | None = None
+) -> None:
     """Give a program other public keys. Errors as `auth.oauth.clients.set_keys`."""
     work.require(clients.MANAGE)
-    await clients.set_keys(work.session, work.actor, id_, jwks=jwks, jwks_uri=jwks_uri, clock=work.platform.clock)
+    await clients.set_keys(
+        work.session,
+        work.actor,
+        id_,
+        jwks=jwks,
+        jwks_uri=jwks_uri,
+        expected_version=expected_version,
+        clock=work.platform.clock,
+    )
     work.audit("clients.set_keys", ENTITY, id_, after=_named(jwks, jwks_uri))
 
 

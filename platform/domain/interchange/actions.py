@@ -11,7 +11,6 @@ from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import delete, func, select, update
 
@@ -20,17 +19,16 @@ from ...tenancy.bulk import allow_long_statements
 from ...tenancy.control import Store
 from ...tenancy.ids import new_id
 from .. import events
-from ..evaluation.reads import provisional_months
 from ..work import GroupWork, Work
-from . import live, merge
+from . import merge
 from .batch import BatchReport, MergeCounts, Opener, check_store
 from .folder import open_store
 from .format import STORE_FILES
 from .group_files import GroupCheck, StoreRow
-from .merge_map import MERGES
 from .model import GroupImport, ImportBatch, ImportChunk, ImportRow
 from .staging import Staging
 from .text import read_records
+from .writing import lock_writing, write_rows
 
 CHUNK_BYTES = 1 << 20
 ON_ROW_ERROR = ("SKIP", "ABORT")
@@ -107,8 +105,7 @@ async def import_batch(work: Work, batch_id: UUID) -> BatchReport:
     """
     work.require("interchange:export:import")
     await allow_long_statements(work.session)
-    # One import of a store at a time: two that write the same rows would wait for one another in a circle.
-    await work.session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"import/{work.store.id}"))))
+    await lock_writing(work)
     batch = await work.session.get(ImportBatch, batch_id, with_for_update=True)
     if batch is None:
         raise NotFound("no such batch")
@@ -180,30 +177,15 @@ def _positions(open_file: Opener) -> tuple[set[str], set[tuple[str, str]]]:
 async def _merge(
     work: Work, batch: ImportBatch, report: BatchReport, *, named: set[str], kept: set[tuple[str, str]]
 ) -> dict[str, MergeCounts]:
-    session, batch_id = work.session, batch.id
-    stamp: merge.Stamp = {"now": work.now, "actor": work.actor.key}
-    news = (
-        await live.find_news(session, batch_id, ZoneInfo(work.store.time_zone), batch.live_since)
-        if batch.live_since
-        else []
-    )
-    counts: dict[str, MergeCounts] = {}
-    for step in MERGES:
-        found = await merge.merge_file(session, step, batch_id, **stamp)
-        if step.file not in counts:  # the second table of a file has no rows of its own
-            refused = report.refused.get(step.file, 0)
-            counts[step.file] = MergeCounts(found.created, found.updated, found.unchanged, refused)
-    dropped = await merge.drop_other_periods(session, batch_id, named=named, kept=kept, **stamp)
-    await merge.sync_phones(session, batch_id, **stamp)
-    await merge.sync_accused(session, batch_id)
-    await merge.finish_surveys(session, batch_id)
-    for entity, event, ids in [(one.entity, one.event, await live.ids_of(session, one)) for one in news]:
-        for entity_id in ids:
-            work.emit(event, entity, entity_id)
-    if dropped or any(count.created or count.updated for count in counts.values()):
-        for month in await provisional_months(session):
-            work.enqueue("evaluation.refresh_month", month=month, dedupe_key=f"refresh/{month}")
-    return counts
+    async def other_periods(stamp: merge.Stamp) -> int:
+        return await merge.drop_other_periods(work.session, batch.id, named=named, kept=kept, **stamp)
+
+    files = [spec.name for spec in STORE_FILES]
+    written = await write_rows(work, batch.id, files, batch.live_since, other_periods)
+    return {
+        file: MergeCounts(found.created, found.updated, found.unchanged, report.refused.get(file, 0))
+        for file, found in written.items()
+    }
 
 
 # --- the group's own files -------------------------------------------------------------------------------------------

@@ -53,12 +53,25 @@ class Finding:
 def message(finding: Finding, language: Language = "zh-CN") -> str:
     """What is wrong, where, and what to do, for a reader of ``language``."""
     english = language == "en"
-    where = _where_en(finding) if english else _where_zh(finding)
+    return (_where_en(finding) if english else _where_zh(finding)) + reason(finding, language)
+
+
+def reason(finding: Finding, language: Language = "zh-CN") -> str:
+    """What is wrong and what to do, for whoever knows where."""
+    english = language == "en"
     what, remedy = (_EN if english else _ZH)[finding.code]
     detail = _detail(finding, english)
     between, stop = (" ", ".") if english else ("", "。")
     inner = f" ({detail})" if detail and english else f"（{detail}）" if detail else ""
-    return f"{where}{what}{inner}{stop}{between}{remedy}"
+    return f"{what}{inner}{stop}{between}{remedy}"
+
+
+def sayings() -> Mapping[str, tuple[str, str]]:
+    """Code → what is wrong and what to do, in Chinese and English."""
+    return {
+        code: (f"{_ZH[code][0]}。{_ZH[code][1]}", f"{what[0].upper()}{what[1:]}. {remedy}")
+        for code, (what, remedy) in _EN.items()
+    }
 
 
 def _where_en(finding: Finding) -> str:

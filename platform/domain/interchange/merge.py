@@ -42,7 +42,7 @@ from ..people.model import Employee, Position
 from ..sales.model import SalesOrder
 from ..surveys.model import Invitation, Response
 from ..workshop.model import RepairOrder
-from .merge_map import Merge, Ref, from_hex, written_now
+from .merge_map import Merge, Ref, Xid, from_hex, written_now
 from .model import ImportRow
 
 
@@ -159,6 +159,23 @@ def _staged(merge: Merge, batch_id: UUID) -> tuple[list[str], Any]:
         or_(own.id.is_(None), own.source_hash.is_distinct_from(content))
     )
     return [*names, "source_hash"], query.add_columns(content.label("source_hash"))
+
+
+async def stored(session: AsyncSession, merge: Merge, batch_id: UUID) -> dict[str, tuple[UUID, bool]]:
+    """The rows that a batch's staged keys name now: key → id, and whether this transaction wrote it."""
+    stage, own = aliased(ImportRow, name="stage"), aliased(merge.table, name="own")
+    mine = cast(literal_column("own.xmin", Text), Text) == cast(cast(func.pg_current_xact_id(), Xid), Text)
+    query = select(stage.key, own.id, mine).select_from(stage).where(*_of(merge, stage, batch_id))
+    conditions = []
+    for name in merge.key:
+        source = merge.columns[name]
+        if isinstance(source, Ref):
+            named = aliased(source.table, name=f"named_{name}")
+            query = query.join(named, getattr(named, source.key) == stage.cells[source.cell].astext)
+            conditions.append(getattr(own, name) == named.id)
+        else:
+            conditions.append(getattr(own, name) == source(stage))
+    return {key: (id_, written) for key, id_, written in await session.execute(query.join(own, and_(*conditions)))}
 
 
 # --- what does not fit one row, one table ----------------------------------------------------------------------------

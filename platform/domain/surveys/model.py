@@ -41,6 +41,8 @@ class SurveyTemplate(ControlTable):
     code: Mapped[str]
     number: Mapped[int]
     state: Mapped[str]
+    #: number of its last change
+    version: Mapped[int] = mapped_column(server_default=text("1"))
     purpose: Mapped[str]
     body: Mapped[dict[str, Any]]
     created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))

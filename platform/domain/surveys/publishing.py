@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 
 from ...errors import NotFound, Refused
 from ...tenancy.ids import new_id
+from ..rows import require_version
 from ..work import GroupWork
 from .model import SurveyTemplate
 from .seed_templates import SEEDS
@@ -66,16 +67,18 @@ async def draft_template(work: GroupWork, body: Mapping[str, Any]) -> UUID:
     return row.id
 
 
-async def change_draft(work: GroupWork, template_id: UUID, body: Mapping[str, Any]) -> None:
+async def change_draft(
+    work: GroupWork, template_id: UUID, body: Mapping[str, Any], *, expected_version: int | None = None
+) -> None:
     """Replace the questions of a draft.
 
     Raises:
-        NotFound: no such version in this group.
+        NotFound: no such version in this group. StaleVersion: somebody changed it since it was read.
         Refused: IMMUTABLE (it is no draft any more); CODE (a version keeps its code).
         Invalid: as `draft_template`.
     """
     work.require("surveys:template:write")
-    row = await _locked(work, template_id)
+    row = await _locked(work, template_id, expected_version)
     if row.state != "DRAFT":
         raise Refused("IMMUTABLE", "only a draft can be changed; write a new version", state=row.state)
     questionnaire = from_json(body)
@@ -83,20 +86,22 @@ async def change_draft(work: GroupWork, template_id: UUID, body: Mapping[str, An
         raise Refused("CODE", "a version keeps its code", path=("code",))
     row.body, row.purpose = to_json(questionnaire), questionnaire.purpose.zh
     row.created_by = work.actor.key  # whoever wrote the words last may not publish them
+    row.version += 1
     work.audit("surveys.change_draft", "SurveyTemplate", row.id)
 
 
-async def move_template(work: GroupWork, template_id: UUID, verb: str) -> None:
+async def move_template(work: GroupWork, template_id: UUID, verb: str, *, expected_version: int | None = None) -> None:
     """Submit, return, publish or retire a version. Publishing takes a second person and retires the version before it.
 
     Raises:
-        NotFound: no such version in this group.
+        NotFound: no such version in this group. StaleVersion: somebody changed it since it was read.
         WrongState: there is no such transition.
         Refused: SAME_PERSON (the author cannot publish).
     """
     work.require("surveys:template:write" if verb == "submit" else "surveys:template:publish")
-    row = await _locked(work, template_id)
+    row = await _locked(work, template_id, expected_version)
     before, row.state = row.state, next_state(row.state, verb)
+    row.version += 1
     if verb == "publish":
         if work.actor.is_any_of(row.created_by):
             raise Refused("SAME_PERSON", "somebody else has to publish this")
@@ -110,15 +115,17 @@ async def move_template(work: GroupWork, template_id: UUID, verb: str) -> None:
         )
         for version in await work.session.scalars(earlier.with_for_update()):
             version.state = next_state(version.state, "retire")
+            version.version += 1
             work.audit("surveys.retire_template", "SurveyTemplate", version.id)
     work.audit(
         f"surveys.{verb}_template", "SurveyTemplate", row.id, before={"state": before}, after={"state": row.state}
     )
 
 
-async def _locked(work: GroupWork, template_id: UUID) -> SurveyTemplate:
+async def _locked(work: GroupWork, template_id: UUID, expected_version: int | None) -> SurveyTemplate:
     query = select(SurveyTemplate).where(SurveyTemplate.id == template_id, SurveyTemplate.group_id == work.group.id)
     row = (await work.session.scalars(query.with_for_update())).first()
     if row is None:
         raise NotFound("questionnaire", id=str(template_id))
+    require_version(row, expected_version)
     return row

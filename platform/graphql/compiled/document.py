@@ -34,8 +34,8 @@ from .variables import FREE_OPERATORS, Variables
 
 #: As strawberry validates.
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
-#: Each one costs: its place in the text is looked up.
-MOST_ERRORS = 20
+#: Each one costs: its place in the text is looked up. Whoever made so many looks at the first ones.
+MOST_ERRORS = 5
 
 #: Arguments whose value a plan need not know.
 _FREE_ARGUMENTS = frozenset({"after", "before", "code", "id", "ids"})

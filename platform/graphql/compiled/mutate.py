@@ -38,7 +38,8 @@ from ...tenancy.reader.entity import Asker
 from ...tenancy.session import ResolvedStore, read_in
 from ..context import Context
 from ..errors import formatted
-from ..mutation import Done, Mutation, Mutations, Payload, interpreted
+from ..idempotency import Told
+from ..mutation import Done, Mutation, Mutations, Payload, interpreted, ready
 from .document import Document, NoDocument, Operation
 from .execute import KEY_WEIGHT, Engine, Part
 from .fields import completed
@@ -120,18 +121,17 @@ class Writes:
             return None
         self.engine.compiled += 1
         data: dict[str, Any] = {}
-        errors: list[GraphQLError] = []
+        errors: list[Mapping[str, Any]] = []
+        says = {"language": context.language, "request_id": context.request_id}
         for field, given in zip(plan.fields, inputs, strict=True):
             if field.item is None:
                 data[field.key] = _ROOT
             else:
                 one = OneField(self, context, plan, known, variables, field, field.item, given)
-                data[field.key], some = await one.answer()
-                errors += some
-        if not errors:
-            return {"data": data}
-        says = {"language": context.language, "request_id": context.request_id}
-        return {"data": data, "errors": [formatted(error, **says) for error in errors]}
+                told = await one.answer() if context.repeat is None else await one.answer_once()
+                data[field.key] = told[0]
+                errors += [formatted(error, **says) if isinstance(error, GraphQLError) else error for error in told[1]]
+        return {"data": data, "errors": errors} if errors else {"data": data}
 
     def plan(self, operation: Operation, variables: Mapping[str, Any]) -> tuple[MutationPlan, dict[str, Any]]:
         """The plan of a mutation, and its variables as graphql-core reads them.
@@ -224,8 +224,27 @@ class OneField:
             payload = await mutations.carry_out(self.context, self.item, self.given, self._show)
         except Exception as error:
             return None, [located_error(error, self.field.nodes, [self.field.key])]
-        if self._by_interpreter:
-            return await self._by_core(_ready(payload))
+        return await self._of(payload)
+
+    async def answer_once(self) -> tuple[Any, Sequence[GraphQLError | Mapping[str, Any]]]:
+        """The same under the request's idempotency key."""
+        show = self._interpreted if self.field.whole else self._show
+        try:
+            told = await self.writes.mutations.carry_out_once(
+                self.context, self.item, self.given, self.field.key, show, self._told
+            )
+        except Exception as error:
+            return None, [located_error(error, self.field.nodes, [self.field.key])]
+        return told.value, told.errors
+
+    async def _told(self, payload: Payload) -> Told:
+        value, errors = await self._of(payload)
+        says = {"language": self.context.language, "request_id": self.context.request_id}
+        return Told(value, [formatted(error, **says) for error in errors])
+
+    async def _of(self, payload: Payload) -> tuple[Any, list[GraphQLError]]:
+        if self._by_interpreter or self.field.whole:
+            return await self._by_core(ready(payload))
         return self._completed(payload)
 
     # -- what the payload shows
@@ -400,7 +419,3 @@ async def _merged(reads: "Sequence[RowRead]", parts: Sequence[Sequence[Sequence[
     for read, found in zip(reads, parts, strict=True):
         rows |= await read.by_alias(found)
     return rows
-
-
-async def _ready(payload: Payload) -> Payload:
-    return payload

@@ -18,20 +18,40 @@ from forecourt.domain.evaluation.model import EvaluationRun, LedgerEntry
 from forecourt.domain.surveys.actions import plan_purchase_survey
 from forecourt.domain.surveys.model import Response
 from forecourt.graphql.compiled import mutate
+from forecourt.graphql.idempotency import Repeat
 from forecourt.graphql.mutation import Mutation
 from forecourt.tenancy.engines import Engines
 from forecourt.tenancy.ids import new_id
 from tests.conftest import World
 from tests.domain.desk import START, Desk, make_desk
 from tests.domain.surveys.test_answering import FORM
-from tests.graphql.compiled.rehearsal import PayloadMaker, Rehearsal, rehearsals
+from tests.graphql.compiled.rehearsal import ENGINES, PayloadMaker, Rehearsal, rehearsals, timeless
 from tests.graphql.live import LiveApi
 from tests.graphql.operations import MUTATIONS, STORE, Samples
 from tests.graphql.rows import group_rows, store_rows
 
 pytestmark = pytest.mark.anyio
 
-LATER = "2026-09-07T01:00:00Z"
+LATER, AT = "2026-09-07T01:00:00Z", "2026-09-01T02:00:00Z"
+_OF = {"customerNo": "C1", "vin": "V0000000000000003"}
+#: A record of each kind about what `store_rows` makes.
+RECORDS: Mapping[str, Mapping[str, Any]] = {
+    "upsertAttendance": {"employeeNo": "E4", "workDate": "2026-09-01", "hours": "8"},
+    "upsertCalls": {
+        "callNo": "D1", "kind": "DELIVERY_CALL", "orderNo": "SO2", "callerNo": "E0", "startedAt": AT, "connected": True,
+    },
+    "upsertCustomers": {"customerNo": "D1", "type": "PERSON", "name": "李雷", "phone": "13912345678"},
+    "upsertLabourLines": {
+        "roNo": "RO4", "lineNo": 1, "technicianNo": "E4", "workDate": "2026-09-01", "hoursWorked": "1.5", "hoursSold": "2",
+        "amount": "100.00", "cost": "50",
+    },
+    "upsertPartLines": {
+        "roNo": "RO4", "lineNo": 1, "partNo": "P1", "quantity": "2", "neededAt": AT, "amount": "10", "cost": "5",
+    },
+    "upsertRepairOrders": {**_OF, "roNo": "D1", "advisorNo": "E4", "type": "REPAIR", "openedAt": AT},
+    "upsertSalesOrders": {**_OF, "orderNo": "D1", "consultantNo": "E0", "signedAt": AT},
+    "upsertVehicles": {"vin": "1M8GDM9AXKP042788", "customerNo": "C1"},
+}  # fmt: skip
 
 
 @dataclass
@@ -186,6 +206,7 @@ class Shop:
             Case(gm, "approveRun", {"id": live.id("EvaluationRun", review)}),
             Case(gm, "publishRun", {"id": live.id("EvaluationRun", approved)}),
             Case(consultant, "fileAppeal", {"entryId": live.id("LedgerEntry", posted), "text": "打过电话"}),
+            *(Case(gm, name, {"storeId": live.store_id("a1"), "items": [record]}) for name, record in RECORDS.items()),
             Case(gm, "decideAppeal", {"id": self.id("Appeal"), "uphold": False, **why}),
         ]
 
@@ -236,6 +257,23 @@ async def test_what_succeeds_is_the_same_in_both_engines(shop: Shop, rehearsal: 
     assert refused <= len(shop.cases)
     assert rehearsal.compiled == 4 * len(shop.cases)
     assert not [reason for reason in rehearsal.reasons if "fault" in reason], rehearsal.reasons
+
+
+async def test_under_a_key_the_answer_and_the_effects_are_the_same(shop: Shop, rehearsal: Rehearsal) -> None:
+    """Beside them there is one row more: the kept answer."""
+    chance = random.Random(11)
+    maker = PayloadMaker(shop.live.schema._schema, chance)
+    for case in shop.cases:
+        item = declared(shop.live)[case.name]
+        made = maker.mutation([(case.name, shop.live.input_of(case.name), case.given, item.shows)])
+        for engine in ENGINES:
+            found = []
+            for repeat in (None, Repeat(str(new_id()), b"\1" * 32)):
+                found.append(await rehearsal.tried(engine, case.actor, made.text, made.variables.values, repeat=repeat))
+            plain, keyed = found
+            assert timeless(keyed[0]) == timeless(plain[0]), (case.name, engine)
+            kept = [one for one in keyed[1] if one.startswith("kept_answer")]
+            assert [one for one in keyed[1] if one not in kept] == plain[1] and len(kept) == bool(plain[1]), case.name
 
 
 async def test_what_is_refused_is_the_same_in_both_engines(shop: Shop, rehearsal: Rehearsal) -> None:

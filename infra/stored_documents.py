@@ -39,6 +39,9 @@ NOT_MEANT: Mapping[str, str] = {
     "tests/graphql/over_http/test_wire.py": "refusals",
     "tests/graphql/test_http.py": "refusals, and a schema of its own",
     "tests/graphql/test_schema.py": "refusals",
+    "tests/live/test_clients.py": "refusals",
+    "tests/live/test_events.py": "refusals",
+    "tests/live/test_socket.py": "refusals",
 }
 #: Schemas are no documents.
 SCHEMAS = ("schema.graphql", "docs/api/released.graphql")

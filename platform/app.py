@@ -2,6 +2,8 @@
 
 import asyncio
 import gc
+import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -13,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .auth.actor import Actor
@@ -26,12 +28,17 @@ from .connections import BoundedConnection
 from .desk import StaffDesk
 from .domain.accounts.arrival import sign_in_from
 from .domain.entities import ENTITIES
+from .domain.followers import Hub, made_hub
 from .domain.work import Platform
 from .errors import ForecourtError
 from .graphql.api import api_schema
 from .graphql.budget import Ledger, rates_of
 from .graphql.context import Context
 from .graphql.http import Endpoint
+from .graphql.introspection import may_read
+from .graphql.live.callers import Callers as LiveCallers
+from .graphql.live.events import Streams
+from .graphql.live.socket import MOST_BYTES, Sockets
 from .graphql.services import Services
 from .graphql.stores import Callers, Stores
 from .settings import Settings
@@ -39,6 +46,7 @@ from .sso_desk import PlatformSso
 from .telemetry import Telemetry, render_metrics
 from .tenancy.budgets import lease
 from .tenancy.names import CONTROL
+from .tenancy.notices import Listener
 from .tenancy.queue import workers_alive
 from .tenancy.reader.pipeline import read_store
 from .tenancy.remembered import Remembered
@@ -71,33 +79,50 @@ def build_app(server: Server, settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with open_platform(server, settings, application="forecourt api") as platform:
-            equip(app, platform)
-            # Behind a transaction pooler nobody can listen: rights then end within `identify.TTL`.
-            hearing = None if settings.transaction_pooling else asyncio.create_task(watch(server.conninfo(CONTROL)))
+            # Behind a transaction pooler nobody can listen: rights then end within `identify.TTL`, and feeds are looked at.
+            listener = None if settings.transaction_pooling else Listener(server.conninfo(CONTROL))
+            equip(app, platform, listener)
+            if listener is not None:
+                watch(listener)
+            hearing = None if listener is None else asyncio.create_task(listener.run())
             try:
                 yield
             finally:
+                await app.state.callers.aclose()
+                await app.state.hub.aclose()
                 await stopped(hearing)
                 await app.state.known.ledger.settled()
                 await app.state.known.bearers.aclose()
                 await app.state.known.groups.settled()
 
+    def callers() -> LiveCallers:
+        found: LiveCallers = app.state.callers
+        return found
+
+    def hub() -> Hub:
+        found: Hub = app.state.hub
+        return found
+
     surveys = SurveyPages(PlatformDesk(lambda: app.state.platform))
     sso = PlatformSso(lambda: app.state.platform, sign_in_from)
-    desk = StaffDesk(lambda: app.state.platform, operation_context, sso.leave)
+    desk = StaffDesk(lambda: app.state.platform, operation_context, sso.leave, hub)
     sso_pages = SsoPages(desk, sso, secret=server.secrets.derive("sign-in transaction").hex())
+
+    schema = api_schema()
+    streams, sockets = Streams(schema, callers, hub), Sockets(schema, callers, hub)
     endpoint = Endpoint(
-        api_schema(),
+        schema,
         bearer_context,
         get=settings.get_queries,
         uploads=True,
         explain=settings.explain,
-        introspection=settings.introspection,
         deadline=settings.deadline_ms / 1000,
+        streams=streams,
     )
     graphql = Route("/graphql", endpoint)
-    routes = [
+    routes: list[BaseRoute] = [
         graphql,
+        WebSocketRoute("/graphql", sockets),
         *surveys.routes(),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
@@ -116,6 +141,7 @@ def build_app(server: Server, settings: Settings) -> Starlette:
         middleware=[Middleware(Telemetry), Middleware(Straight, route=graphql)],
         exception_handlers=dict(error_handlers(desk)),
     )
+    app.state.streams, app.state.sockets = streams, sockets
     return app
 
 
@@ -144,13 +170,19 @@ class Known:
     ledger: Ledger
 
 
-def equip(app: Starlette, platform: Platform) -> None:
-    """Give an application what its routes use of the process, and what the process remembers of those who call."""
+def equip(app: Starlette, platform: Platform, listener: Listener | None = None) -> None:
+    """Give an application what its routes use of the process, what it remembers of those who call, and what it follows."""
     app.state.platform = platform
     app.state.authorization = authorization_service(platform)
     bearers = Bearers(partial(_verified, app), platform.clock)
     ledger = Ledger(rates_of(platform.settings), partial(lease, platform.engines))
     app.state.known = Known(platform, bearers, Remembered(platform.engines), Callers(), ledger)
+    app.state.hub = made_hub(partial(store_session, platform.engines, read_only=True), listener)
+    app.state.callers = LiveCallers(
+        bearer_context,
+        rights=lambda: bearers.cache.generation,
+        lasts=lambda request: bearers.lasts(request.headers.get("authorization")),
+    )
 
 
 async def _verified(app: Starlette, authorization: str | None) -> Actor:
@@ -194,6 +226,7 @@ async def bearer_context(request: Request) -> Context:
     group = await known.groups.group(actor.group_id) if both is None else both[0]
     context = operation_context(platform, actor, group, language=language, request_id=request_id)
     context.caller = known.ledger.caller(actor.key, actor.group_id)
+    context.introspects = may_read(platform.settings.introspection, actor)
     if both is not None:
         context.sees(known.callers.stores(actor, both[1]))
         return context
@@ -275,15 +308,49 @@ def serve(server: Server, settings: Settings) -> None:
     gc.freeze()
     # Only errors and new documents leave cycles behind; by default young objects are gone through every few requests.
     gc.set_threshold(10_000, 5, 10)
-    uvicorn.run(
+    served = web_server(
         app,
         host=settings.host,
         port=settings.port,
         log_level=settings.log_level.lower(),
+        most_connections=settings.most_connections,
+    )
+    with suppress(KeyboardInterrupt):
+        served.run()
+    if not served.started:
+        sys.exit(3)
+
+
+def web_server(
+    app: Starlette, *, host: str, port: int, log_level: str = "info", most_connections: int | None = None
+) -> uvicorn.Server:
+    """What speaks HTTP and WebSocket for an application."""
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_level=log_level,
         access_log=False,  # `Telemetry` writes it, without paths: survey links carry their secret there
         log_config=None,
         server_header=False,
         timeout_graceful_shutdown=10,
-        limit_concurrency=settings.most_connections,
+        limit_concurrency=most_connections,
         http=BoundedConnection,
+        ws="websockets-sansio",
+        ws_max_size=MOST_BYTES,
+        ws_per_message_deflate=False,  # it would cost every idle socket memory, and answers are short
     )
+    return _Server(app, config)
+
+
+class _Server(uvicorn.Server):
+    """Closes event streams when it is told to stop: they would never end by themselves."""
+
+    def __init__(self, app: Starlette, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._app.state.streams.close()
+        await self._app.state.hub.aclose()
+        await super().shutdown(sockets)

@@ -18,7 +18,7 @@ from .domain.evaluation.schemes import install_seed_schemes
 from .domain.surveys.publishing import install_seed_templates
 from .domain.work import GroupWork, Platform
 from .errors import Unavailable
-from .jobs import accounts, audit, care, evaluation, idempotency, interchange, oauth, rounds, surveys
+from .jobs import accounts, audit, care, changes, evaluation, idempotency, interchange, oauth, rounds, surveys
 from .jobs.broker import PostgresBroker, make_broker
 from .jobs.context import JobContext
 from .jobs.middleware import JobMetrics, job_middleware
@@ -35,7 +35,7 @@ from .tenancy.security import check_hardening
 from .tenancy.server import Server, open_server
 from .tenancy.session import control_session
 
-FEATURES = (accounts, audit, care, evaluation, idempotency, interchange, oauth, rounds, surveys)
+FEATURES = (accounts, audit, care, changes, evaluation, idempotency, interchange, oauth, rounds, surveys)
 assert tables.MODULES  # noqa: S101  (imported so that the metadata is whole)
 
 
@@ -144,6 +144,6 @@ async def settle_group(work: GroupWork) -> None:
     """Give a new group what every group begins with: shipped schemes and questionnaires, and its schedules."""
     await install_seed_schemes(work)
     await install_seed_templates(work)
-    for feature in (rounds, accounts, audit, idempotency):
+    for feature in (rounds, accounts, audit, changes, idempotency):
         schedule = feature.schedule_of(work.group)
         await put_schedule(work.session, schedule, now=work.now)

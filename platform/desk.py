@@ -1,8 +1,11 @@
 """The staff pages' desk over the real platform: sign-in, sessions, and the API's schema run in process."""
 
-from collections.abc import Callable, Mapping
+import json
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 from .auth.actor import Actor
@@ -11,15 +14,22 @@ from .auth.sign_in import sign_in
 from .auth.steps import OpenedStep, open_step
 from .auth.view_as import looking
 from .auth.web_sessions import OpenedSession, SignInBy, VerifiedSession, open_session, revoke_session
+from .domain.followers import Hub
 from .domain.work import Platform
+from .errors import Throttled
 from .graphql.api import api_schema
 from .graphql.context import Context
 from .graphql.ids import GlobalId
+from .graphql.live.fields import Live
+from .graphql.live.stream import NoAnswer, answers
+from .graphql.operation import Operation
 from .graphql.run import run
 from .tenancy.session import ResolvedGroup, control_session, resolve_group
 from .web.desk import Onward
 
 MakeContext = Callable[..., Context]
+#: Pages of one person that follow something at once.
+MOST_FOLLOWED: Final = 20
 
 
 class Leave(Protocol):
@@ -31,10 +41,15 @@ class Leave(Protocol):
 class StaffDesk:
     """A `web.desk.WebDesk`. `platform` is asked for at each request, because it exists only while the application runs."""
 
-    def __init__(self, platform: Callable[[], Platform], make_context: MakeContext, leave: Leave) -> None:
+    def __init__(
+        self, platform: Callable[[], Platform], make_context: MakeContext, leave: Leave, hub: Callable[[], Hub]
+    ) -> None:
         self._platform = platform
         self._make_context = make_context
         self._leave = leave
+        self._hub = hub
+        #: how much each person follows now
+        self._following: Counter[str] = Counter()
 
     async def sign_in(self, *, name: str, password: str, by: SignInBy) -> OpenedSession | OpenedStep:
         engines, clock = self._platform().engines, self._platform().clock
@@ -64,6 +79,32 @@ class StaffDesk:
         group = await self._group(platform, actor)
         context = self._make_context(platform, actor, group, language=language, request_id="")
         return await run(api_schema(), context, document, variables, name)
+
+    async def follow(
+        self, name: str, document: str, variables: Mapping[str, Any], cookie: str, *, language: str
+    ) -> AsyncGenerator[Mapping[str, Any], None]:
+        async def renew() -> Context:
+            actor, _ = await self.identify(cookie)
+            group = await self._group(self._platform(), actor)
+            context = self._make_context(self._platform(), actor, group, language=language, request_id="")
+            context.live = Live(self._hub(), renew)
+            return context
+
+        context = await renew()
+        key = context.actor.key
+        if self._following[key] >= MOST_FOLLOWED:
+            raise Throttled("too many pages follow something", retry_after=10.0)
+        self._following[key] += 1
+        try:
+            async with aclosing(answers(api_schema(), context, Operation(document, dict(variables), name))) as found:
+                async for answer in found:
+                    yield json.loads(answer)
+        except NoAnswer as refusal:
+            yield {"errors": list(refusal.errors)}
+        finally:
+            self._following[key] -= 1
+            if not self._following[key]:
+                del self._following[key]
 
     @staticmethod
     async def _group(platform: Platform, actor: Actor) -> ResolvedGroup:

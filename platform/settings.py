@@ -84,6 +84,9 @@ class Settings(BaseSettings):
         default=None, description="File of leaked or common passwords to refuse, one a line; none is shipped."
     )
     lease_seconds: float = Field(default=30.0, gt=0)
+    feed_days: int = Field(
+        default=30, ge=1, le=3650, description="Days for which change feeds are kept; an older cursor is refused."
+    )
     outgoing_loopback: bool = Field(
         default=False,
         description="For development and tests: allows http and any port to loopback (identity providers, webhooks).",

@@ -6,15 +6,12 @@ messages of the database. Traces are recorded only when a collector is set; ids 
 one request can be found. Metrics are Prometheus', in a registry of our own.
 """
 
-import asyncio
-import json
 import logging
 import re
 import sys
 import time
 from collections.abc import Iterable, Mapping, MutableMapping
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
 from functools import lru_cache
 from random import getrandbits
 from typing import Any, Final, TextIO
@@ -41,6 +38,7 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from .access_log import ACCESS
 from .settings import Settings
 
 # --- redaction -------------------------------------------------------------------------------------------------------
@@ -170,12 +168,13 @@ def configure_logs(level: str = "INFO", *, stream: TextIO | None = None, pretty:
         )
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
-    _ACCESS.handler = None if pretty else handler
+    ACCESS.handler = None if pretty else handler
     for name in (
         "httpcore2",
         "httpx2",
     ):  # they log addresses and, at DEBUG, headers: a webhook's secret, a client's password
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.error").addFilter(_unsaid)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -188,52 +187,10 @@ def configure_logs(level: str = "INFO", *, stream: TextIO | None = None, pretty:
     )
 
 
-class _AccessLog:
-    """The line of every request that went well, in the form in which `configure_logs` has every line.
-
-    It is the one line that is written thousands of times a second, and all its values are words and numbers of ours: so it is put
-    together here, without the chain of processors, and there is nothing to take out of it. Lines of requests that end in the
-    same turn of the event loop are written together.
-    """
-
-    def __init__(self) -> None:
-        #: what `configure_logs` made for lines of JSON
-        self.handler: logging.StreamHandler[TextIO] | None = None
-        self._lines: list[str] = []
-        #: the event loop that is to write them
-        self._due_in: asyncio.AbstractEventLoop | None = None
-
-    def write(self, method: str, route: str, status: int, ms: float, request_id: str, span: SpanContext) -> None:
-        if not _ACCESS_LOGGER.isEnabledFor(logging.INFO):
-            return
-        if self.handler is None or self.handler not in logging.root.handlers:
-            logger(_ACCESS_LOGGER.name).info("request", method=method, route=route, status=status, ms=ms)
-            return
-        traced = f'"trace_id": "{span.trace_id:032x}", "span_id": "{span.span_id:016x}", ' if span.is_valid else ""
-        now = datetime.now(UTC).isoformat(timespec="microseconds")[:-6]
-        loop = asyncio.get_running_loop()
-        if self._due_in is not loop:
-            self._due_in = loop
-            loop.call_soon(self.flush)
-        self._lines.append(
-            f'{{"method": "{method}", "route": {_quoted(route)}, "status": {status}, "ms": {ms}, "event": "request", '
-            f'"request_id": "{request_id}", "level": "info", "logger": "{_ACCESS_LOGGER.name}", {traced}"timestamp": "{now}Z"}}\n'
-        )
-
-    def flush(self) -> None:
-        """Write what waits for the end of the turn."""
-        lines, self._lines, self._due_in = self._lines, [], None
-        if self.handler is not None:
-            self.handler.stream.write("".join(lines))
-
-
-_ACCESS_LOGGER = logging.getLogger("forecourt.access")
-_ACCESS: Final = _AccessLog()
-
-
-@lru_cache(maxsize=500)
-def _quoted(route: str) -> str:
-    return json.dumps(route)
+def _unsaid(record: logging.LogRecord) -> bool:
+    """Not what uvicorn says of each socket: a caller's address and their query, or that they sent what is no text."""
+    text = str(record.msg)
+    return '"WebSocket %s"' not in text and not text.startswith("Invalid UTF-8 sequence")
 
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:
@@ -313,7 +270,7 @@ class _Running:
 HTTP_RUNNING.set_function(lambda: _Running.now)
 GRAPHQL_OPERATIONS = Counter(
     "forecourt_graphql_operations",
-    "Operations by kind (query, mutation, unknown), engine (compiled, core, none) and outcome (ok, error, refused).",
+    "Operations by kind (query, mutation, subscription, unknown), engine (compiled, core, none), outcome (ok, error, refused).",
     ("kind", "engine", "outcome"),
     registry=REGISTRY,
 )
@@ -330,6 +287,7 @@ GRAPHQL_SECONDS = Histogram(
     registry=REGISTRY,
     buckets=_FAST,
 )
+LIVE_CONNECTIONS = Gauge("forecourt_live_connections", "Sockets and event streams that are open.", registry=REGISTRY)
 GRAPHQL_COST = Counter("forecourt_graphql_cost", "Cost of the operations that ran.", registry=REGISTRY)
 JOBS = Counter(
     "forecourt_jobs", "Jobs by outcome (done, retried, dead, refused).", ("job", "outcome"), registry=REGISTRY
@@ -358,6 +316,9 @@ def render_metrics() -> tuple[bytes, str]:
 
 
 # --- requests --------------------------------------------------------------------------------------------------------
+
+#: In a request's state: its answer is an event stream.
+LASTING: Final = "lasting"
 
 _METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 _REQUEST_ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -435,21 +396,30 @@ class Telemetry:
             route = _route(scope)
             if span.is_recording():
                 _describe(span, method, route, status, failure)
-            self._count(method, route, status, failure, time.perf_counter() - started, request_id, span)
+            lasting = method == "WEBSOCKET" or LASTING in scope["state"]
+            self._count(method, route, status, failure, time.perf_counter() - started, request_id, span, lasting)
             structlog.contextvars.reset_contextvars(**bound_before)
             detach(token)
             span.end()
 
     def _count(
-        self, method: str, route: str, status: int, failure: str | None, seconds: float, request_id: str, span: Span
+        self,
+        method: str,
+        route: str,
+        status: int,
+        failure: str | None,
+        seconds: float,
+        request_id: str,
+        span: Span,
+        lasting: bool,
     ) -> None:
         _requests(method, route, str(status)).inc()
-        if method != "WEBSOCKET":  # they live for hours and say nothing about speed
+        if not lasting:  # sockets and event streams live for hours and say nothing about speed
             _request_seconds(route).observe(seconds)
         if route in self._quiet and status < 500:
             return
         if failure is None and status < 500:
-            _ACCESS.write(method, route, status, round(seconds * 1000, 2), request_id, span.get_span_context())
+            ACCESS.write(method, route, status, round(seconds * 1000, 2), request_id, span.get_span_context())
             return
         fields: MutableMapping[str, Any] = {"method": method, "route": route, "status": status}
         if failure is not None:

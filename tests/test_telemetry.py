@@ -59,6 +59,14 @@ def lines(stream: io.StringIO) -> list[dict[str, Any]]:
     return [line for line in written if not line["logger"].startswith(("asyncio", "httpx2"))]
 
 
+def test_who_opens_a_socket_is_not_logged(stream: io.StringIO) -> None:
+    theirs = logging.getLogger("uvicorn.error")
+    theirs.info('%s - "WebSocket %s" [accepted]', "203.0.113.7:50000", "/graphql?token=secret")
+    theirs.error("Invalid UTF-8 sequence received from client.")
+    theirs.info("Shutting down")
+    assert [line["event"] for line in lines(stream)] == ["Shutting down"]
+
+
 def test_libraries_of_outgoing_requests_do_not_log_addresses_and_headers(stream: io.StringIO) -> None:
     logging.getLogger("httpx2").info("HTTP Request: POST https://hooks.example.com/secret-of-a-hook")
     logging.getLogger("httpcore2.http11").debug("send_request_headers.started Basic c2VjcmV0")

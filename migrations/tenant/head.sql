@@ -113,6 +113,13 @@ CREATE TABLE tenant.evaluation_run (
     CONSTRAINT ck_evaluation_run_month CHECK (month ~ '^[0-9]{4}-(0[1-9]|1[0-2])$'),
     CONSTRAINT fk_evaluation_run_restates_id FOREIGN KEY(restates_id) REFERENCES tenant.evaluation_run (id)
 );
+CREATE TABLE tenant.feed_state (
+    epoch UUID NOT NULL,
+    xid xid8 DEFAULT '0' NOT NULL,
+    event_id UUID NOT NULL,
+    id UUID NOT NULL,
+    CONSTRAINT pk_feed_state PRIMARY KEY (id)
+);
 CREATE TABLE tenant.import_batch (
     state TEXT NOT NULL,
     exported_at TIMESTAMP WITH TIME ZONE NOT NULL,
@@ -806,10 +813,11 @@ CREATE INDEX ix_follow_up_task_order_id ON tenant.follow_up_task (order_id);
 CREATE INDEX ix_follow_up_task_repair_order_id ON tenant.follow_up_task (repair_order_id);
 grant select, insert on tenant.audit_event to tenant;
 grant select, insert, update (seq, hash) on tenant.audit_head to tenant;
-grant select, insert on tenant.change_event to tenant;
+grant select, insert, delete on tenant.change_event to tenant;
 grant select, insert, update, delete on tenant.customer to tenant;
 grant select, insert, update, delete on tenant.employee to tenant;
 grant select, insert, update, delete on tenant.evaluation_run to tenant;
+grant select, insert, update on tenant.feed_state to tenant;
 grant select, insert, update, delete on tenant.import_batch to tenant;
 grant select, insert, update, delete on tenant.inbox to tenant;
 grant select, insert, delete on tenant.kept_answer to tenant;

@@ -49,7 +49,7 @@ class ActorCache:
     def __init__(self, size: int = 10_000, ttl: timedelta = TTL) -> None:
         self._size = size
         self._ttl = ttl
-        self._kept: OrderedDict[bytes, tuple[Actor, datetime, datetime]] = OrderedDict()
+        self._kept: OrderedDict[bytes, tuple[Actor, datetime, datetime, datetime]] = OrderedDict()
         #: counts how often something was forgotten
         self.generation = 0
 
@@ -67,11 +67,16 @@ class ActorCache:
         kept = self._kept.get(key)
         if kept is None:
             return None
-        actor, since, until = kept
+        actor, since, until, _ = kept
         if not since <= now < until:
             return None
         self._kept.move_to_end(key)
         return actor, since
+
+    def expires(self, key: bytes) -> datetime | None:
+        """When a token that was looked up before expires; None: nothing is kept of it."""
+        kept = self._kept.get(key)
+        return None if kept is None else kept[3]
 
     def put(
         self, key: bytes, actor: Actor, *, looked_up_at: datetime, expires_at: datetime, generation: int | None = None
@@ -85,7 +90,7 @@ class ActorCache:
         known = self._kept.get(key)
         if known is not None and known[0] == actor:
             actor = known[0]  # the same object, so that what others remember of it stays true
-        self._kept[key] = (actor, looked_up_at, min(expires_at, looked_up_at + self._ttl))
+        self._kept[key] = (actor, looked_up_at, min(expires_at, looked_up_at + self._ttl), expires_at)
         self._kept.move_to_end(key)
         while len(self._kept) > self._size:
             self._kept.popitem(last=False)
@@ -98,7 +103,7 @@ class ActorCache:
     def forget_client(self, client_id: UUID) -> None:
         """Forget every token of a program."""
         self.generation += 1
-        for key in [key for key, (actor, _, _) in self._kept.items() if actor.client_id == client_id]:
+        for key in [key for key, (actor, *_) in self._kept.items() if actor.client_id == client_id]:
             del self._kept[key]
 
     def clear(self) -> None:
@@ -170,6 +175,13 @@ class Bearers:
         if now - since >= AHEAD:
             self._begin(key, authorization)
         return actor
+
+    def lasts(self, authorization: str | None) -> float | None:
+        """How many seconds a header's token lasts from now, where that is known."""
+        if authorization is None:
+            return None
+        expires = self.cache.expires(token_hash(authorization.partition(" ")[2].strip()))
+        return None if expires is None else (expires - self.clock.now()).total_seconds()
 
     async def identify(self, authorization: str | None) -> Actor:
         """The actor, remembered or looked up now.

@@ -28,6 +28,6 @@ def after_commit(session: AsyncSession) -> None:
         ACTORS.clear()
 
 
-async def watch(conninfo: str) -> None:
-    """Forget the kept actors whenever another process took rights away; until cancelled."""
-    await notices.listen(conninfo, CHANNEL, ACTORS.clear)
+def watch(listener: notices.Listener) -> None:
+    """Forget the kept actors whenever another process took rights away, for as long as the listener hears."""
+    listener.add(CHANNEL, ACTORS.clear)

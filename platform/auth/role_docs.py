@@ -141,6 +141,7 @@ _KINDS: Final = {
     "Type": "Rows of a type, wherever they are met",
     "Field": "Masked fields",
     "Mutation": "Mutations",
+    "Subscription": "Subscriptions",
     "Job": "Jobs",
 }
 

@@ -30,7 +30,8 @@ class ChangeEvent(StoreTable):
     __table_args__ = (
         Index("ix_change_event_feed", "xid", "id"),
         Index("ix_change_event_entity", "entity_id"),
-        {"info": {RIGHTS: APPEND_ONLY}},
+        # What is older than is kept is cut off (`changes.trim_feed`); nothing is ever changed.
+        {"info": {RIGHTS: (*APPEND_ONLY, "delete")}},
     )
 
     xid: Mapped[str] = mapped_column(Xid8(), server_default=text("pg_current_xact_id()"))
@@ -40,6 +41,20 @@ class ChangeEvent(StoreTable):
     entity_id: Mapped[UUID]
     actor: Mapped[str]
     data: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+
+
+class FeedState(StoreTable):
+    """Where the store's feed begins: behind the last event that was cut off. No row: nothing ever was.
+
+    `epoch` is another one after the store's rows were replaced by an older copy: cursors from before lead nowhere.
+    """
+
+    __tablename__ = "feed_state"
+    __table_args__ = ({"info": {RIGHTS: ("select", "insert", "update")}},)
+
+    epoch: Mapped[UUID]
+    xid: Mapped[str] = mapped_column(Xid8(), server_default=text("'0'"))
+    event_id: Mapped[UUID]
 
 
 class AuditEvent(StoreTable):

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table, insert
+from sqlalchemy import Table, insert, select
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -28,8 +28,10 @@ from ..tenancy.base import StoreTable
 from ..tenancy.crypto import ContactCipher
 from ..tenancy.engines import Engines
 from ..tenancy.fixed import Fixed, insertion, of_row
+from ..tenancy.following import closes_of, feed_of
 from ..tenancy.ids import new_id
 from ..tenancy.lanes import Statement
+from ..tenancy.notices import said_if_watched
 from ..tenancy.queue import Job, additions
 from ..tenancy.sealing import Sealer
 from ..tenancy.server import Secrets
@@ -228,7 +230,12 @@ class Work(_Unit):
             follow(self.session, [*self._last(), lock_of_store()])
 
     def _last(self) -> list[Statement]:
-        return [*map(_change_event().row, self._events), *additions(self.jobs)]
+        """Events and jobs. The first event tells those who follow the feed, if there are any, in its own statement."""
+        if not self._events:
+            return additions(self.jobs)
+        first, *others = self._events
+        told = _told_event().row(first, **feed_of(self.store.id)._asdict())
+        return [told, *map(_change_event().row, others), *additions(self.jobs)]
 
     async def _append(self) -> None:
         """Everything that is written last, up to the commit."""
@@ -239,6 +246,7 @@ class Work(_Unit):
         if len(self._events) > _MOST_SINGLE:
             await self.session.execute(insert(ChangeEvent), self._events)
             self._events.clear()
+            send_first(self.session, [_told().given(**feed_of(self.store.id)._asdict())])
         await append_to_store(self.session, signer, self._audits, self._last())
 
     async def first_time(self, message_id: UUID, actor: str) -> bool:
@@ -278,6 +286,10 @@ class GroupWork(_Unit):
                 dedupe_key=dedupe_key,
             )
         )
+
+    def tell_of_closes(self) -> None:
+        """Tell those who follow the group's month closes, if there are any, that one moved on; with what is sent next."""
+        send_first(self.session, [_told().given(**closes_of(self.group.id)._asdict())])
 
     async def first_time(self, message_id: UUID, actor: str) -> bool:
         """Mark a job as done in this transaction; False when an earlier delivery already did it."""
@@ -329,6 +341,18 @@ def _change_event() -> Fixed:
     table = ChangeEvent.__table__
     assert isinstance(table, Table)  # noqa: S101  (a model of one table)
     return Fixed(insert(table).values(of_row(table, "xid")))
+
+
+@cache
+def _told_event() -> Fixed:
+    table = ChangeEvent.__table__
+    assert isinstance(table, Table)  # noqa: S101  (a model of one table)
+    return Fixed(insert(table).values(of_row(table, "xid")).returning(said_if_watched()))
+
+
+@cache
+def _told() -> Fixed:
+    return Fixed(select(said_if_watched()))
 
 
 def _require_own_view(actor: Actor) -> None:

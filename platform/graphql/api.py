@@ -9,6 +9,7 @@ from . import (
     audit,
     benchmark,
     care,
+    changes,
     clients,
     complaints,
     customers,
@@ -28,6 +29,7 @@ from . import (
 )
 from .errors import USER_ERRORS, Saying
 from .export import sdl
+from .live import fields as live
 from .schema import ApiSchema, Parts, build
 
 
@@ -76,8 +78,9 @@ def api_schema() -> ApiSchema:
                 templates.GroupTemplates,
             ),
             query=(explain.QueryAccess, rates.QueryRates, standing.QueryStanding),
-            store=(benchmark.StoreBenchmarks,),
+            store=(benchmark.StoreBenchmarks, changes.StoreChanges),
             viewer=(sessions.ViewerAccount,),
+            subscription=(live.LiveChanges,),
             mutations=(
                 *accounts.MUTATIONS,
                 *audit.MUTATIONS,

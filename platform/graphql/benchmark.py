@@ -171,14 +171,22 @@ class GroupBenchmarks:
 
     @strawberry.field(description="The newest close of each month, newest first, at most 24 月结.")  # type: ignore[untyped-decorator]
     async def months(self, info: strawberry.Info) -> list[MonthCloseType]:
-        context = context_of(info)
-        if not any(context.actor.can(name, None) for name in ("benchmark:result:read", "evaluation:month:close")):
-            raise Forbidden("this needs the permission benchmark:result:read")
-        known = services(context)
-        async with group_reading(context) as session:
-            closes = await reads.newest_closes(session, known.group.id)
-        stores = await _stores(context)
-        return [_close(found, stores) for found in closes]
+        return await closes(context_of(info))
+
+
+async def closes(context: Context, month: str | None = None) -> list[MonthCloseType]:
+    """The newest close of each month, or of one, as the actor may see it.
+
+    Raises:
+        Forbidden: they may see none.
+    """
+    if not any(context.actor.can(name, None) for name in ("benchmark:result:read", "evaluation:month:close")):
+        raise Forbidden("this needs the permission benchmark:result:read")
+    known = services(context)
+    async with group_reading(context) as session:
+        found = await reads.newest_closes(session, known.group.id, month=month)
+    stores = await _stores(context)
+    return [_close(one, stores) for one in found]
 
 
 def _close(found: reads.Close, stores: dict[Any, StoreInfo]) -> MonthCloseType:

@@ -78,6 +78,10 @@ class Context:
     unit: Unit | None = None
     #: the request's idempotency key, and what became of it
     repeat: Repeat | None = None
+    #: the schema itself may be asked for
+    introspects: bool = True
+    #: what subscriptions follow, and how their context is made anew for each event; None where there are none
+    live: Any = None
     #: the document that graphql-core runs now
     valid: DocumentNode | None = None
     _slots: asyncio.Semaphore | None = None

@@ -19,7 +19,7 @@ from .context import Context
 from .encode import encoded
 from .errors import KeyRefused, code_of, formatted
 from .idempotency import HEADER, repeat_of
-from .introspection import Readers, may_read
+from .live.events import Streams
 from .malformed import Malformed
 from .media import JSON_TYPE, RESPONSE_TYPE, accepted, sent_as
 from .operation import Operation, from_body, from_form, from_query
@@ -59,9 +59,9 @@ class Answer(NamedTuple):
 
 class Endpoint:
     """The ASGI application at `/graphql`. `make_context` signs the caller in and may raise any `ForecourtError`. `explain`
-    lets requests ask by the extension `explain` how they are answered. `introspection`: who may ask for the schema.
-    `patience` is how many seconds a JSON body may take to come, and each next piece of an upload; `deadline` how many an
-    operation may take."""
+    lets requests ask by the extension `explain` how they are answered. `patience` is how
+    many seconds a JSON body may take to come, and each next piece of an upload; `deadline` how many an
+    operation may take. `streams` answers what is about event streams."""
 
     def __init__(
         self,
@@ -71,16 +71,17 @@ class Endpoint:
         get: bool = True,
         uploads: bool = False,
         explain: bool = False,
-        introspection: Readers = "everybody",
         most_bytes: int = 1_000_000,
         most_upload_bytes: int = 2_000_000_000,
         patience: float = 30.0,
         deadline: float = 20.0,
+        streams: Streams | None = None,
     ) -> None:
         self.schema, self.make_context = schema, make_context
-        self.get, self.uploads, self.explain, self.introspection = get, uploads, explain, introspection
+        self.get, self.uploads, self.explain = get, uploads, explain
         self.most_bytes, self.most_upload_bytes = most_bytes, most_upload_bytes
         self.running, self.deadline = Running(patience), deadline
+        self.streams = streams
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
@@ -90,6 +91,11 @@ class Endpoint:
         request = Request(scope, partial(_piece, one))
         media, operation = JSON_TYPE, None
         try:
+            if self.streams is not None and self.streams.takes(scope["method"], headers):
+                one.stays()
+                read = partial(self._streamed, one, request, receive, headers)
+                await self.streams.answer(request, receive, send, headers, read)
+                return
             media = accepted(headers.get(b"accept", b""))
             operation = await self._operation(request, receive, headers)
             one.starts(self.deadline)
@@ -121,14 +127,23 @@ class Endpoint:
         context = await self.make_context(request)
         context.repeat = repeat
         query, variables, name, writes = operation[:4]
-        introspects = may_read(self.introspection, context.actor)
-        asked = Asked(query, variables, name, writes, self.explain and operation.explain, introspects)
+        asked = Asked(query, variables, name, writes, self.explain and operation.explain)
         try:
             answer, ran = await run_encoded(self.schema, context, asked)
         except MutationNotAllowed as error:
             raise Malformed(405, "method", malformed.MUTATION, {"allow": "POST"}) from error
         more = _REPLAYED if repeat is not None and repeat.replayed else ()
         return Answer(200 if ran or media is JSON_TYPE else 400, media, answer, more)
+
+    async def _streamed(
+        self, one: OnItsWay, request: Request, receive: Receive, headers: Mapping[bytes, bytes]
+    ) -> Operation:
+        """An operation whose answers go to an event stream: it brings no files."""
+        sent_as(headers.get(b"content-type", b"") if request.scope["method"] == "POST" else JSON_TYPE, uploads=False)
+        one.waits(self.running.patience)
+        operation = await self._operation(request, receive, headers)
+        one.stays()
+        return operation
 
     async def _operation(self, request: Request, receive: Receive, headers: Mapping[bytes, bytes]) -> Operation:
         method = request.scope["method"]

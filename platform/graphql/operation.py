@@ -26,6 +26,8 @@ class Operation(NamedTuple):
     explain: bool = False
     #: has the files, which are open until it has run
     form: FormData | None = None
+    #: what the client calls it on an event stream
+    id: str | None = None
 
 
 def from_body(body: bytes) -> Operation:
@@ -35,6 +37,15 @@ def from_body(body: bytes) -> Operation:
         Malformed: 400, it is none.
     """
     return _from_parts("body", read_json(body, "body"))
+
+
+def from_message(payload: Any) -> Operation:
+    """The operation of a message's payload, as JSON was read.
+
+    Raises:
+        Malformed: it is none.
+    """
+    return _from_parts("payload", payload)
 
 
 def from_query(query_string: bytes) -> Operation:
@@ -104,7 +115,11 @@ def _from_parts(whole: str, parts: Any) -> Operation:
         raise Malformed(400, "query", malformed.expected(str, query))
     if "\\u" in query and _NO_LITERAL.search(query):
         raise Malformed(400, "query", malformed.NO_TEXT)
-    return Operation(query, variables or {}, name, explain=extensions is not None and extensions.get("explain") is True)
+    given = extensions or {}
+    id_ = given.get("operationId")
+    return Operation(
+        query, variables or {}, name, explain=given.get("explain") is True, id=id_ if isinstance(id_, str) else None
+    )
 
 
 # --- JSON ------------------------------------------------------------------------------------------------------------

@@ -281,5 +281,11 @@ def made_query(store: type, group: type, viewer_type: type, parts: Sequence[type
     return strawberry.type(type("Query", tuple(parts), body), name="Query", description="What can be read.")
 
 
+def made_subscription(parts: Sequence[type]) -> type:
+    """The Subscription type, of what `parts` (mix-ins) have."""
+    cls = type("Subscription", tuple(parts), {})
+    return strawberry.type(cls, name="Subscription", description="What can be followed: docs/api/live.md 订阅.")
+
+
 def _annotate(function: Any, gives: Any, **arguments: Any) -> None:
     function.__annotations__ = {"root": Any, "info": strawberry.Info, **arguments, "return": gives}

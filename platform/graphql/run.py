@@ -14,7 +14,7 @@ from .compiled.document import Document, Operation
 from .compiled.explain import Explanation, answered
 from .compiled.explained import as_data
 from .context import Context
-from .cost import MUTATION
+from .cost import MUTATION, Priced
 from .encode import encoded, plain
 from .errors import KeyRefused, formatted
 from .idempotency import Repeat
@@ -22,6 +22,12 @@ from .introspection import ADMINISTRATORS, asks_for_schema
 from .meant import operation_of
 from .measure import TooLarge
 from .schema import ApiSchema
+
+#: What is said to who asks once for what comes again and again.
+FOLLOWED = (
+    "A subscription is followed over a WebSocket (sub-protocol graphql-transport-ws) or as an event stream"
+    " (Accept: text/event-stream). See docs/api/live.md."
+)
 
 
 class MutationNotAllowed(Exception):
@@ -33,14 +39,13 @@ class MutationNotAllowed(Exception):
 
 class Asked(NamedTuple):
     """An operation that is asked for. `writes` False refuses mutations (requests by GET); `explained` adds
-    `extensions.explain`: how it was answered. Without `introspects` the schema may not be asked for."""
+    `extensions.explain`: how it was answered."""
 
     query: str
     variables: Mapping[str, Any]
     name: str | None = None
     writes: bool = True
     explained: bool = False
-    introspects: bool = True
 
 
 class Answer(NamedTuple):
@@ -145,17 +150,14 @@ async def answered_by(schema: ApiSchema, context: Context, asked: Asked) -> Answ
         kind = meant.node.operation
         if kind is OperationType.MUTATION and not asked.writes:
             raise MutationNotAllowed
+        if kind is OperationType.SUBSCRIPTION:  # valid, so there are some
+            return Answer(_refused(context, [GraphQLError(FOLLOWED)]))
         priced = price_of(meant, asked.variables)
     except TooLarge as error:
         return Answer(_refused(context, [error]))
-    if not asked.introspects and asks_for_schema(priced):
+    if not context.introspects and asks_for_schema(priced):
         raise Forbidden(ADMINISTRATORS)
-    context.cost = priced.cost
-    caller, paid = context.caller, None
-    if caller is not None:
-        paid = taken(context, caller, priced, asked.variables)
-        if paid is None:
-            paid = await reserved(context, caller, priced, asked.variables)
+    paid = await paid_for(context, priced, asked.variables)
     mutations = sum(one.cost > 0 for one in priced.roots) if kind is OperationType.MUTATION else 0
     assert isinstance(document, Document)  # noqa: S101  (an operation of it is meant)
     try:
@@ -191,6 +193,18 @@ async def _found(
         if answer is not None:
             return _counted(answer, kind, "compiled")
     return _counted(await _by_core(schema, context, document, asked), kind, "core")
+
+
+async def paid_for(context: Context, priced: Priced, variables: Mapping[str, Any]) -> Reserved | None:
+    """Take what an operation costs at most from whoever asks; None where nobody counts.
+
+    Raises:
+        Throttled: they cannot pay for it.
+    """
+    context.cost, caller = priced.cost, context.caller
+    if caller is None:
+        return None
+    return taken(context, caller, priced, variables) or await reserved(context, caller, priced, variables)
 
 
 def _counted(answer: dict[str, Any], kind: str, engine: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ all: nearly every request has ended before the second look, so neither a timer n
 import asyncio
 from dataclasses import dataclass, field
 from enum import Enum
+from math import inf
 from time import monotonic
 from typing import Any, Final
 
@@ -39,6 +40,14 @@ class OnItsWay:
     def goes_on(self) -> None:
         """Another piece of the body is waited for."""
         self.since = monotonic()
+
+    def waits(self, seconds: float) -> None:
+        """A body is waited for, for so long."""
+        self.since, self.seconds = monotonic(), seconds
+
+    def stays(self) -> None:
+        """It may take as long as it likes: an event stream looks after itself."""
+        self.seconds = inf
 
     def starts(self, seconds: float) -> None:
         """The operation begins, and may take so long."""

@@ -15,7 +15,7 @@ from .cost import COST, LIST_SIZE
 from .errors import Saying
 from .known import Known
 from .mutation import Mutation, Mutations
-from .roots import made_group, made_query, made_store, made_viewer
+from .roots import made_group, made_query, made_store, made_subscription, made_viewer
 from .scalars import SCALARS
 from .types import Types, read_value
 
@@ -40,6 +40,7 @@ class Parts:
     query: Sequence[type] = ()
     store: Sequence[type] = ()
     viewer: Sequence[type] = ()
+    subscription: Sequence[type] = ()
     mutations: Sequence[Mutation] = ()
     user_errors: Mapping[str, Saying] = dataclasses.field(default_factory=dict)
     #: further object types that nothing refers to by itself
@@ -56,6 +57,7 @@ def build(entities: Entities, parts: Parts | None = None) -> ApiSchema:
     made = ApiSchema(
         query=made_query(store, group, made_viewer(parts.viewer), parts.query),
         mutation=mutations.type(parts.mutations) if parts.mutations else None,
+        subscription=made_subscription(parts.subscription) if parts.subscription else None,
         types=[*types.objects.values(), *parts.types],
         extensions=[Known],
         config=StrawberryConfig(auto_camel_case=True, default_resolver=read_value, scalar_map=SCALARS),

@@ -71,7 +71,8 @@ class Selection:
     @classmethod
     def of(cls, info: Any, entities: Entities, store: UUID) -> "Selection":
         """For the operation that a resolver's info belongs to."""
-        return cls(info.schema, info.fragments, info.variable_values, entities, store)
+        given = info.variable_values  # strawberry's executor gives them as they are, graphql-core's own in a container
+        return cls(info.schema, info.fragments, getattr(given, "coerced", given), entities, store)
 
     # -- fields ----------------------------------------------------------------------------------------------------
 

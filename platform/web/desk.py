@@ -1,6 +1,6 @@
 """What the composition hands to the staff pages. The doors are blind to one another, so GraphQL arrives as a callable."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
@@ -61,6 +61,19 @@ class WebDesk(Protocol):
         Gives ``{"data": …, "errors": […]}`` as GraphQL has it.
 
         Errors carry ``extensions.code``. Messages and user errors are in ``language`` (``zh-CN`` or ``en``).
+        """
+        ...
+
+    def follow(
+        self, name: str, document: str, variables: Mapping[str, Any], cookie: str, *, language: str
+    ) -> AsyncGenerator[Mapping[str, Any], None]:
+        """Follow the subscription ``name`` of a stored document as whoever holds this session.
+
+        Gives what `execute` gives, for each event; before each it is looked whether the session is still valid.
+
+        Raises:
+            Unauthenticated: the session has ended.
+            Throttled: this person follows too much already.
         """
         ...
 

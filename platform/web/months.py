@@ -1,6 +1,7 @@
 """HQ's month page: the stores of the group compared by one KPI, honestly (benchmark sections 1 to 4, 7 and 10)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -71,6 +72,24 @@ async def show_progress(visit: Visit) -> Response:
     month = month_of(visit)
     data = await visit.ask("close_progress")
     return visit.page("parts/progress.html", close=close_of(data["group"]["months"], month), month=month)
+
+
+async def follow_progress(visit: Visit) -> Response:
+    """The same as it happens, as an event stream that ends with the close: each event `part` is the progress anew."""
+    month = month_of(visit)
+
+    async def parts() -> AsyncGenerator[tuple[str, str], None]:
+        async with aclosing(visit.follow("close_live", month=month)) as found:
+            async for data in found:
+                close = data["monthClose"]["monthClose"]
+                if close is None:
+                    break
+                yield "part", visit.text("parts/progress.html", close=close_of([close], month), month=month)
+                if close["state"] != "RUNNING":
+                    break
+        yield "end", ""
+
+    return await visit.stream(parts())
 
 
 def close_of(months: Sequence[Mapping[str, Any]], month: str) -> dict[str, Any] | None:

@@ -58,6 +58,7 @@ def routes(desk: WebDesk) -> list[BaseRoute]:
         staff("/months", months.choose_month),
         staff("/months/{month}", months.show_month),
         staff("/months/{month}/progress", months.show_progress),
+        staff("/months/{month}/live", months.follow_progress),
         staff("/stores/{code}/months", stores.choose_month),
         staff(store_month, stores.show_month),
         staff(store_month + "/kpis/{kpi}", stores.explain),

@@ -1,18 +1,19 @@
 """One request of one person: who they are, what language they read, the document they run, the page they get."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 from uuid import UUID
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from ..auth.actor import Actor
 from ..auth.web_sessions import COOKIE, SignInBy, VerifiedSession
 from ..errors import Fault, Forbidden, ForecourtError, NotFound, Throttled, Unauthenticated, Unavailable, ViewOnly
-from ..telemetry import logger
+from ..telemetry import LASTING, logger
 from . import language as languages
 from .desk import WebDesk
 from .figures import Figures
@@ -87,6 +88,19 @@ class Visit:
         self._settle(data.get("viewer"))
         return dict(data)
 
+    async def follow(self, document: str, **variables: Any) -> AsyncGenerator[Mapping[str, Any], None]:
+        """Follow the page's document: the data of each event. It ends with an error's code, or with the session."""
+        cookie = self.request.cookies.get(COOKIE, "")
+        operation = operation_name(document)
+        found = self.desk.follow(operation, DOCUMENTS[document], variables, cookie, language=self.language)
+        async with aclosing(found):
+            async for answer in found:
+                data = answer.get("data")
+                if not data:
+                    codes = [str((one.get("extensions") or {}).get("code")) for one in answer.get("errors") or ()]
+                    raise _RAISED.get(codes[0] if codes else "", Unavailable)("nothing can be followed")
+                yield data
+
     def _settle(self, viewer: Mapping[str, Any] | None) -> None:
         if viewer is None:
             return
@@ -121,9 +135,28 @@ class Visit:
 
     def page(self, template: str, *, status: int = 200, zone: str | None = None, **values: Any) -> Response:
         """The page made from a template."""
-        figures = Figures(self.language, zone) if zone else Figures(self.language)
-        text = render(template, self.language, visit=self, f=figures, **values)
+        text = self.text(template, zone=zone, **values)
         return HTMLResponse(text, status_code=status, headers={"Content-Language": self.language, "Vary": "Cookie"})
+
+    def text(self, template: str, *, zone: str | None = None, **values: Any) -> str:
+        """The text made from a template."""
+        figures = Figures(self.language, zone) if zone else Figures(self.language)
+        return render(template, self.language, visit=self, f=figures, **values)
+
+    async def stream(self, events: AsyncGenerator[tuple[str, str], None]) -> Response:
+        """An event stream for this page's script, of names and texts. What goes wrong before the first is an error page."""
+        first = await anext(events)
+        self.request.scope.setdefault("state", {})[LASTING] = True
+
+        async def written() -> AsyncGenerator[str, None]:
+            async with aclosing(events):
+                yield _event(*first)
+                with suppress(ForecourtError):  # the stream ends: the browser comes back, and is told then
+                    async for one in events:
+                        yield _event(*one)
+
+        headers = {"X-Accel-Buffering": "no", "Vary": "Cookie"}
+        return StreamingResponse(written(), media_type="text/event-stream", headers=headers)
 
     @property
     def browser(self) -> SignInBy:
@@ -153,6 +186,11 @@ class Visit:
         if self.session is not None and not self.session.csrf_matches(fields.get("csrf", "")):
             raise Forbidden("this form belongs to another session")
         return fields
+
+
+def _event(name: str, text: str) -> str:
+    lines = "".join(f"data: {line}\n" for line in text.split("\n"))
+    return f"event: {name}\n{lines}\n"
 
 
 Handler = Callable[[Visit], Awaitable[Response]]

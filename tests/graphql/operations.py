@@ -271,6 +271,11 @@ ROOT_FIELDS: Mapping[str, Needs] = {
     "viewer": OPEN,
 }
 
+SUBSCRIPTIONS: Mapping[str, Needs] = {
+    "monthClose": reading(GROUP, "benchmark:result:read", "evaluation:month:close"),
+    "storeChanges": reading(STORE),
+}
+
 GROUP_FIELDS: Mapping[str, Needs] = {
     "accounts": reading(GROUP, "accounts:account:read"),
     "auditEvents": reading(GROUP, "audit:event:read"),
@@ -313,6 +318,7 @@ STORE_FIELDS: Mapping[str, Needs] = {
     "brand": _SEEN,
     "calls": reading(STORE, "care:call:read"),
     "changeEvents": reading(STORE, "audit:event:read"),
+    "changes": _SEEN,
     "cityTier": _SEEN,
     "code": _SEEN,
     "complaints": reading(STORE, "complaints:complaint:read"),

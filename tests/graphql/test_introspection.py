@@ -14,7 +14,8 @@ from tests.graphql.conftest import Api
 
 async def asked(api: Api, query: str, *, introspects: bool) -> dict[str, Any]:
     context = api.context(api.actor(("STORE_GM", "N1")))
-    return (await answered_by(api.schema, context, Asked(query, {}, introspects=introspects))).found
+    context.introspects = introspects
+    return (await answered_by(api.schema, context, Asked(query, {}))).found
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from tests.graphql.operations import (
     ROOT_FIELDS,
     STORE,
     STORE_FIELDS,
+    SUBSCRIPTIONS,
     Needs,
     Samples,
 )
@@ -83,7 +84,13 @@ def fields_of(name: str) -> Mapping[str, Any]:
     return fields
 
 
-TABLES = {"Query": ROOT_FIELDS, "Group": GROUP_FIELDS, "Store": STORE_FIELDS, "Mutation": MUTATIONS}
+TABLES = {
+    "Query": ROOT_FIELDS,
+    "Group": GROUP_FIELDS,
+    "Store": STORE_FIELDS,
+    "Mutation": MUTATIONS,
+    "Subscription": SUBSCRIPTIONS,
+}
 
 
 @pytest.mark.parametrize("name", TABLES)

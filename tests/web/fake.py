@@ -1,9 +1,10 @@
 """A desk without a database: accounts, sessions, and answers in the shape of the API, made from the month that was handed over."""
 
+import asyncio
 import json
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -213,6 +214,19 @@ class FakeDesk:
         for gap in self.gaps:
             data["store"][gap] = None
         return {"data": data, "errors": errors} if errors else {"data": data}
+
+    async def follow(
+        self, name: str, document: str, variables: Mapping[str, Any], cookie: str, *, language: str
+    ) -> AsyncGenerator[Mapping[str, Any], None]:
+        """See `WebDesk`: looks every few milliseconds."""
+        shown: Any = None
+        while True:
+            await self.identify(cookie)
+            close = next((one for one in self._months() if one["month"] == variables["month"]), None)
+            if shown is None or close != shown:
+                shown = close
+                yield {"data": {"monthClose": {"monthClose": close}}}
+            await asyncio.sleep(0.02)
 
     def _refusal(self) -> list[dict[str, Any]]:
         return [{"code": self.refuse, "message": "no", "path": []}] if self.refuse else []

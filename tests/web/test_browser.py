@@ -124,16 +124,50 @@ def test_everything_works_without_script(browser: Browser, served: Served) -> No
     context.close()
 
 
-def test_the_progress_of_a_close_refreshes_itself(browser: Browser, served: Served) -> None:
+def test_the_progress_of_a_close_is_shown_as_it_happens(browser: Browser, served: Served) -> None:
+    """By the event stream: nobody asks for it, and nothing breaks the page's policy."""
     served.desk.close_state = "RUNNING"
     context = browser.new_context(locale="en")
+    page = enter(context, served, "hq", "en")
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    assert page.locator("#progress progress").get_attribute("value") == "6"
+    page.wait_for_timeout(3_500)  # the page would have asked by now
+    assert "close_progress" not in [name for name, _, _ in served.desk.asked]
+    served.desk.close_state = "DONE"
+    page.wait_for_selector("text=The close is finished.", timeout=2_000)
+    page.click("text=Show the result")
+    assert page.locator("svg.funnel.wide").is_visible()
+    assert said == []
+    context.close()
+
+
+def test_the_progress_of_a_close_refreshes_itself_without_an_event_stream(browser: Browser, served: Served) -> None:
+    served.desk.close_state = "RUNNING"
+    context = browser.new_context(locale="en")
+    context.route("**/live", lambda route: route.abort())
     page = enter(context, served, "hq", "en")
     assert page.locator("#progress progress").get_attribute("value") == "6"
     served.desk.close_state = "DONE"
     page.wait_for_selector("text=The close is finished.", timeout=10_000)
-    page.click("text=Show the result")
-    assert page.locator("svg.funnel.wide").is_visible()
+    assert "close_progress" in [name for name, _, _ in served.desk.asked]
     context.close()
+
+
+def test_the_stream_of_a_page_ends_with_its_session(browser: Browser, served: Served) -> None:
+    served.desk.close_state = "RUNNING"
+    context = browser.new_context(locale="en")
+    page = enter(context, served, "hq", "en")
+    with page.expect_response("**/live") as answered:
+        page.reload()
+    assert answered.value.headers["content-type"].startswith("text/event-stream")
+    served.desk.sessions.clear()
+    with page.expect_response("**/live", timeout=15_000) as again:
+        pass
+    assert again.value.status == 303
+    context.close()
+    served.desk.close_state = "DONE"
 
 
 def test_a_form_on_another_site_changes_nothing(browser: Browser, served: Served) -> None:

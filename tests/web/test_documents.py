@@ -22,5 +22,5 @@ def test_a_document_is_valid_and_its_operation_is_named_like_its_file(name: str)
 
 def test_every_document_is_run_by_a_page_and_every_page_runs_a_document_that_exists() -> None:
     source = "".join(path.read_text(encoding="utf-8") for path in WEB.glob("*.py"))
-    run = set(re.findall(r'(?:ask|_act)\(\s*(?:visit, )?"(\w+)"', source))
+    run = set(re.findall(r'(?:ask|follow|_act)\(\s*(?:visit, )?"(\w+)"', source))
     assert run == set(DOCUMENTS)

@@ -101,11 +101,24 @@ def test_a_running_close_shows_how_far_it_is_and_asks_again(client: TestClient, 
     sign_in(client, "hq")
     text = client.get(GROUP).text
     assert 'value="6"' in text and 'max="9"' in text
-    assert f'hx-get="{GROUP}/progress"' in text
-    assert "htmx.min.js" in text
+    assert f'hx-get="{GROUP}/progress"' in text and f'data-live="{GROUP}/live"' in text
+    assert "htmx.min.js" in text and "live.js" in text
     desk.close_state = "DONE"
     assert "hx-get" not in client.get(f"{GROUP}/progress").text
     assert "htmx.min.js" not in client.get(GROUP).text
+
+
+def test_a_close_is_followed_until_it_ends(client: TestClient, desk: FakeDesk) -> None:
+    assert client.get(f"{GROUP}/live").status_code == 303
+    desk.close_state = "DONE"
+    sign_in(client, "hq")
+    answer = client.get(f"{GROUP}/live")
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert answer.headers["cache-control"] == "no-store" and "content-security-policy" in answer.headers
+    kinds = [line for line in answer.text.split("\n") if line.startswith("event: ")]
+    assert kinds == ["event: part", "event: end"] and "data: <section" in answer.text
+    assert client.get("/months/2019-01/live").text == "event: end\ndata: \n\n"
+    assert client.get("/months/x/live").status_code == 404
 
 
 def test_provisional_figures_say_so_and_cannot_be_approved(client: TestClient, desk: FakeDesk) -> None:

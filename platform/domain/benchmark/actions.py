@@ -82,6 +82,7 @@ async def start_close(work: GroupWork, month: str, *, deadline: timedelta = DEAD
         if open_now:
             work.enqueue("evaluation.close_store", store_id=store.id, month=month, close_id=str(close.id))
     work.enqueue("benchmark.deadline", close_id=str(close.id), run_at=close.deadline)
+    work.tell_of_closes()
     work.audit("benchmark.start_close", "MonthClose", close.id, after={"month": month, "number": close.number})
     await work.session.flush()
     await _compare_when_finished(work, close.id)
@@ -164,6 +165,7 @@ async def finish_store(
         .returning(StoreClose.id)
     )
     if changed.all():
+        work.tell_of_closes()
         if state != "DONE":
             after = {"close": str(close_id), "state": state, "why": reason}
             work.audit("benchmark.miss_store", "Store", store_id, after=after)
@@ -188,6 +190,7 @@ async def end_waiting(work: GroupWork, close_id: UUID) -> None:
         .returning(StoreClose.id)
     )
     if count := len(late.all()):
+        work.tell_of_closes()
         work.audit("benchmark.end_waiting", "MonthClose", close_id, after={"late": count})
         await _compare_when_finished(work, close_id)
 
@@ -208,6 +211,7 @@ async def compare(work: GroupWork, close_id: UUID) -> Sequence[BenchmarkRun]:
     newest = await _newest_close(work, close.month)
     if newest is not None and newest.number > close.number:
         close.state, close.finished_at = "DONE", close.finished_at or work.now
+        work.tell_of_closes()
         return []
     cohort, missing = await _cohort(work, close)
     runs = []
@@ -216,6 +220,7 @@ async def compare(work: GroupWork, close_id: UUID) -> Sequence[BenchmarkRun]:
         result = benchmark(kpi, close.month, work.group.code, counts, missing)
         runs.append(await _publish(work, close, result, {**cohort, **await _ids(work, missing)}))
     close.state, close.finished_at = "DONE", work.now
+    work.tell_of_closes()
     work.enqueue("audit.anchor", dedupe_key=f"audit:anchor:{close.id}")
     work.audit("benchmark.publish", "MonthClose", close.id, after={"month": close.month, "stores": len(cohort)})
     return runs

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, true
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -83,11 +83,13 @@ class Close:
     provisional: bool
 
 
-async def newest_closes(session: AsyncSession, group_id: UUID, *, limit: int = 24) -> list[Close]:
-    """The newest close of each month, newest month first, at most 60."""
+async def newest_closes(
+    session: AsyncSession, group_id: UUID, *, limit: int = 24, month: str | None = None
+) -> list[Close]:
+    """The newest close of each month, or of one, newest month first, at most 60."""
     newest = (
         select(MonthClose)
-        .where(MonthClose.group_id == group_id)
+        .where(MonthClose.group_id == group_id, true() if month is None else MonthClose.month == month)
         .ext(distinct_on(MonthClose.month))
         .order_by(MonthClose.month.desc(), MonthClose.number.desc())
         .limit(max(1, min(limit, 60)))

@@ -40,12 +40,12 @@ def test_a_repetition_is_marked(served: Served) -> None:
     first = sent(served, "order-1")
     again = sent(served, '"order-1"')  # the same key as a structured field
     assert "idempotency-replayed" not in first.headers and again.headers["idempotency-replayed"] == "true"
-    assert (first.json["extensions"], again.json["extensions"]) == (
-        {"idempotency": {"replayed": []}},
-        {"idempotency": {"replayed": ["fileComplaint"]}},
-    )
+    assert [one.json["extensions"]["idempotency"] for one in (first, again)] == [
+        {"replayed": []},
+        {"replayed": ["fileComplaint"]},
+    ]
     assert first.json["data"] == again.json["data"] and again.status == 200
-    assert "extensions" not in sent(served, None).json
+    assert "idempotency" not in sent(served, None).json["extensions"]
 
 
 @pytest.mark.parametrize("key", ["", " ", '"', '""', "a b", "a,b", "键", "x" * 256, "a\tb", '"a'])
@@ -93,7 +93,7 @@ def test_a_request_by_get_has_no_key(served: Served) -> None:
     target = "/graphql?query=%7B__typename%7D"
     request = asked(token=served.token, method="GET", target=target, accept=RESPONSE, idempotency_key="no, key")
     answer = exchange(served.port, request)
-    assert answer is not None and (answer.status, answer.json) == (200, {"data": {"__typename": "Query"}})
+    assert answer is not None and (answer.status, answer.json["data"]) == (200, {"__typename": "Query"})
 
 
 def test_files_are_part_of_the_request(served: Served) -> None:

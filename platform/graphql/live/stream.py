@@ -1,0 +1,114 @@
+"""Running one operation for a socket or an event stream: a subscription event by event, anything else once."""
+
+import inspect
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+import orjson
+from graphql import ExecutionResult, Executor, GraphQLError, OperationType, create_source_event_stream
+from graphql import execute_subscription_event as execute_event
+
+from ...errors import Forbidden, Throttled, Unauthenticated
+from ...telemetry import GRAPHQL_OPERATIONS
+from ..admission import price_of
+from ..compiled.document import Document
+from ..context import Context
+from ..cost import Priced
+from ..encode import encoded
+from ..errors import formatted
+from ..measure import TooLarge
+from ..operation import Operation
+from ..run import Asked, MutationNotAllowed, paid_for, run_encoded
+from ..schema import ApiSchema
+from .fields import Delivery
+
+
+class NoAnswer(Exception):
+    """Nothing comes, or nothing more: why, in GraphQL's form."""
+
+    def __init__(self, *errors: dict[str, Any]) -> None:
+        super().__init__(f"{len(errors)} errors")
+        self.errors = errors
+
+
+async def answers(schema: ApiSchema, context: Context, operation: Operation) -> AsyncGenerator[bytes, None]:
+    """The answers of an operation, each as JSON: one, or of a subscription one for each event.
+
+    Raises:
+        NoAnswer: the request is refused, or a subscription cannot go on.
+        Unauthenticated: the caller's token is no longer valid.
+    """
+    try:
+        document = await schema.compiled.read(context, operation.query, operation.variables)
+        meant = document.operation(operation.name) if isinstance(document, Document) else None
+        if isinstance(document, Document) and meant is not None and meant.node.operation is OperationType.SUBSCRIPTION:
+            priced = price_of(meant, operation.variables)
+            async with aclosing(_events(schema, context, document, operation, priced)) as found:
+                async for one in found:
+                    yield one
+            return
+        asked = Asked(operation.query, operation.variables, operation.name, operation.writes)
+        answer, ran = await run_encoded(schema, context, asked)
+    except TooLarge as error:
+        raise NoAnswer(_formatted(error, context)) from error
+    except (Forbidden, MutationNotAllowed, Throttled) as error:
+        raise NoAnswer(_said(error, context)) from error
+    if not ran:
+        raise NoAnswer(*orjson.loads(answer)["errors"])
+    yield answer
+
+
+async def _events(
+    schema: ApiSchema, context: Context, document: Document, operation: Operation, priced: Priced
+) -> AsyncGenerator[bytes, None]:
+    executor = schema.execution_context_class.build(
+        schema._schema,
+        document.tree,
+        context_value=context,
+        raw_variable_values=operation.variables,
+        operation_name=operation.name,
+    )
+    if isinstance(executor, list):
+        raise NoAnswer(*(_formatted(error, context) for error in executor))
+    source = create_source_event_stream(executor)
+    if inspect.isawaitable(source):
+        source = await source
+    if isinstance(source, ExecutionResult):
+        raise NoAnswer(*(_formatted(error, context) for error in source.errors or ()))
+    events: Any = source
+    GRAPHQL_OPERATIONS.labels("subscription", "core", "ok").inc()
+    async with aclosing(events):
+        try:
+            async for delivery in events:  # each is paid for like a query that asks for the same
+                paid = await paid_for(delivery.context, priced, operation.variables)
+                answer = await _answer(executor, delivery)
+                if paid is not None:
+                    paid.settle(answer.count(b"{"))
+                yield answer
+        except (NoAnswer, Unauthenticated, GeneratorExit):
+            raise
+        except Exception as error:
+            raise NoAnswer(_said(error, context)) from error
+
+
+async def _answer(executor: Executor[Any], delivery: Delivery) -> bytes:
+    """The answer of one event: a new executor, in the event's own context."""
+    event = executor.build_per_event_executor(delivery.root)
+    event.context_value = delivery.context
+    made = execute_event(event)
+    result = await made if inspect.isawaitable(made) else made
+    answer: dict[str, Any] = {"data": result.data}
+    if result.errors:
+        answer["errors"] = [_formatted(error, delivery.context) for error in result.errors]
+    return encoded(answer)
+
+
+def _said(error: Exception, context: Context) -> dict[str, Any]:
+    if isinstance(error, MutationNotAllowed):
+        return _formatted(GraphQLError(str(error)), context)
+    return _formatted(GraphQLError("", original_error=error), context)
+
+
+def _formatted(error: GraphQLError, context: Context) -> dict[str, Any]:
+    return formatted(error, language=context.language, request_id=context.request_id)

@@ -352,5 +352,7 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._app.state.streams.close()
+        ending = asyncio.ensure_future(super().shutdown(sockets))
+        await asyncio.sleep(0)  # sockets are told first that this is a restart, so that their clients come back
         await self._app.state.hub.aclose()
-        await super().shutdown(sockets)
+        await ending

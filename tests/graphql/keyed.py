@@ -29,8 +29,9 @@ async def answered(
     context.repeat = await repeat_of(key.encode(), operation)
     body, _ = await run_encoded(schema, context, Asked(query, operation.variables))
     found: dict[str, Any] = json.loads(body)
-    found.get("extensions", {}).pop("cost", None)
-    return found
+    extensions = found.pop("extensions", {})
+    extensions.pop("cost", None)
+    return found | ({"extensions": extensions} if extensions else {})
 
 
 async def keyed(

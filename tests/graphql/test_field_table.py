@@ -32,10 +32,10 @@ PARTS = {
     *("SurveyTemplate", "UpsertResult", "UserError", "Viewing"),
     *("AuditFault", "AuditVerification", "GroupAuditEvent", "OAuthClient", "OAuthClientSecret"),
     *("Device", "OwnAccount", "SecondFactor", "SignIn", "WebSession"),
-    *("CostPreview", "FieldCost", "RateBucket", "RateLimit"),
+    *("Change", "CostPreview", "FieldCost", "RateBucket", "RateLimit"),
     *("DirectoryMapping", "DirectoryToken", "EmailDomain", "IdentityProvider", "ProviderFinding", "ProviderSettings"),
 }
-ROOTS = {"Group", "Mutation", "Query", "Store", "Viewer"}
+ROOTS = {"Group", "Mutation", "Query", "Store", "Subscription", "Viewer"}
 PLACES = ("store", "region", "group")
 #: Lists in one document; more would cost more than a document may.
 PER_DOCUMENT = 11

@@ -12,7 +12,7 @@ import pytest
 
 from forecourt.domain.accounts import actions
 from forecourt.graphql.live import events
-from tests.live.conftest import FOLLOW, Live
+from tests.live.conftest import FOLLOW, Live, without_cost
 from tests.live.test_socket import eventually
 
 NAME = {"query": "{ viewer { name } }"}
@@ -40,7 +40,7 @@ class Stream:
                 kind = line.removeprefix("event: ")
             elif line.startswith("data:"):
                 data = line.removeprefix("data:").strip()
-                return kind, json.loads(data) if data else None
+                return kind, without_cost(json.loads(data)) if data else None
         return "end", None
 
 

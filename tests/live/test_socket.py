@@ -21,7 +21,7 @@ from forecourt.domain.followers import MOST_WAITING
 from forecourt.graphql.live import socket as module
 from forecourt.graphql.live.socket import MOST_BYTES, MOST_OPERATIONS, PROTOCOL
 from forecourt.tenancy.ids import new_id
-from tests.live.conftest import FOLLOW, Live
+from tests.live.conftest import FOLLOW, Live, without_cost
 
 NAME = {"query": "{ viewer { name } }"}
 TWO_ROOTS = """subscription { a: storeChanges(storeId: "x") { change { event } }
@@ -60,7 +60,7 @@ def subscribe(made: ClientConnection, id_: str, payload: Mapping[str, Any]) -> N
 
 
 def heard(made: ClientConnection) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(made.recv(timeout=20))
+    found: dict[str, Any] = without_cost(json.loads(made.recv(timeout=20)))
     return found
 
 

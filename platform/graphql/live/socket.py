@@ -1,7 +1,7 @@
 """GraphQL over WebSocket: the sub-protocol `graphql-transport-ws` (that of npm `graphql-ws`).
 
 Own code instead of strawberry's handler, which makes one context for a whole socket; here one is made for every operation and
-every event, and a socket ends with its caller's rights (docs/decisions/0031-live.md). The contract: docs/api/live.md.
+every event, and a socket ends with its caller's rights (docs/decisions/0030-live.md). The contract: docs/api/live.md.
 """
 
 import asyncio

@@ -44,6 +44,8 @@ LIMITS: Final[Mapping[str, Limit]] = {
     "KEPT_ANSWER": Limit(1_000_000, Saying("幂等键下回答的字节数", "Bytes of an answer under an idempotency key")),
     "OPERATIONS": Limit(20, Saying("操作", "Operations")),
     "REPEATS": Limit(20, Saying("同名字段", "Fields with the same name in one selection")),
+    "SELECTION": Limit(200, Saying("同一选择中的字段", "Fields in one selection")),
+    "SPREADS": Limit(30, Saying("同一选择中展开的片段", "Fragments spread in one selection")),
     "TOKENS": Limit(2_000, Saying("词元", "Tokens")),
     "VARIABLE_DEPTH": Limit(20, Saying("变量嵌套层数", "Levels of a variable")),
     "VARIABLE_VALUES": Limit(20_000, Saying("变量值", "Values in variables")),
@@ -93,12 +95,15 @@ _TOKEN = re.compile(
 
 
 class Size(NamedTuple):
-    """Of what one selection is, fragments counted as often as they are spread."""
+    """Of what one selection is, fragments counted as often as they are spread; `own` and `spreads`: its fields and fragments at
+    the same level, whose pairs validation compares."""
 
     depth: int = 0
     fields: int = 0
     aliases: int = 0
     directives: int = 0
+    own: int = 0
+    spreads: int = 0
 
 
 def check_document(tree: DocumentNode) -> None:
@@ -133,7 +138,7 @@ def check_values(values: Iterable[object]) -> None:
 
 
 def _check(size: Size) -> None:
-    for of, asked in zip(("DEPTH", "FIELDS", "ALIASES", "DIRECTIVES"), size, strict=True):
+    for of, asked in zip(("DEPTH", "FIELDS", "ALIASES", "DIRECTIVES", "SELECTION", "SPREADS"), size, strict=True):
         require(of, asked)
 
 
@@ -157,12 +162,13 @@ class _Measure:
     def selection(self, selected: SelectionSetNode | None) -> Size:
         if selected is None:
             return Size()
-        depth = fields = aliases = directives = 0
+        depth = fields = aliases = directives = own = spreads = 0
         keys: dict[str, int] = {}
         for node in selected.selections:
             directives += len(node.directives or ())
             if isinstance(node, FragmentSpreadNode):
                 below = self.fragment(node.name.value)
+                spreads += 1
             else:
                 below = self.selection(getattr(node, "selection_set", None))
                 if isinstance(node, FieldNode):
@@ -171,12 +177,15 @@ class _Measure:
                     key = (node.alias or node.name).value
                     keys[key] = keys.get(key, 0) + 1
                     aliases += node.alias is not None
-                    below = below._replace(depth=below.depth + 1, fields=below.fields + 1)
+                    require("SELECTION", below.own)
+                    require("SPREADS", below.spreads)
+                    below = Size(below.depth + 1, below.fields + 1, below.aliases, below.directives, 1)
             depth = max(depth, below.depth)
             fields, aliases, directives = fields + below.fields, aliases + below.aliases, directives + below.directives
+            own, spreads = own + below.own, spreads + below.spreads
         if keys:
             require("REPEATS", max(keys.values()))
-        return Size(depth, fields, aliases, directives)
+        return Size(depth, fields, aliases, directives, own, spreads)
 
 
 def _check_value(value: object) -> None:

@@ -131,6 +131,9 @@ def test_one_stream_for_many_operations(served: Live, token: str) -> None:
             assert send(served, token, reserved, wrong, NAME).status_code == 400
         refused = send(served, token, reserved, "c", {"query": "{ viewer { nothing } }"})
         assert refused.status_code == 400 and "nothing" in refused.json()["errors"][0]["message"]
+        dear = "{ group { stores(first: 100) { edges { node { customers(first: 1000) { edges { cursor } } } } } } }"
+        refused = send(served, token, reserved, "c", {"query": dear})
+        assert refused.json()["errors"][0]["extensions"]["limit"]["of"] == "COST"
         time.sleep(0.3)
         filed = served.writers.complain()
         kind, data = stream.event()

@@ -93,12 +93,17 @@ def names_of(tree: DocumentNode) -> list[str | None]:
 
 
 def read_document(
-    schema: GraphQLSchema, prices: Prices, text: str, made: Mapping[str, frozenset[str]], variables: Mapping[str, Any]
+    schema: GraphQLSchema,
+    prices: Prices,
+    text: str,
+    made: Mapping[str, frozenset[str]],
+    variables: Mapping[str, Any] | None,
 ) -> Document | NoDocument:
     """Parse, measure and validate. `made`: see `plan.made_fields`.
 
     Raises:
-        TooLarge: with these variables it costs more than any operation may; whether it is valid was not looked at.
+        TooLarge: with these variables (None: it does not run) it costs more than any operation may; whether it is valid was
+            not looked at.
     """
     try:
         check_text(text)
@@ -106,7 +111,8 @@ def read_document(
         check_document(tree)
     except GraphQLError as error:
         return NoDocument([error], None)
-    _check_cost(prices, tree, variables)
+    if variables is not None:
+        _check_cost(prices, tree, variables)
     errors = validate(schema, tree, RULES, max_errors=MOST_ERRORS, hide_suggestions=True)
     if errors:
         return NoDocument(errors, names_of(tree))

@@ -9,7 +9,6 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from types import MappingProxyType
 from typing import Any
 
 from graphql import GraphQLSchema, OperationType
@@ -114,7 +113,7 @@ class Engine:
         return found
 
     async def read(
-        self, context: Context, query: str, variables: Mapping[str, Any] = MappingProxyType({})
+        self, context: Context, query: str, variables: Mapping[str, Any] | None = None
     ) -> Document | NoDocument:
         """The document, from the cache or read now: a new one when it is the caller's turn, a long one beside the event loop.
 

@@ -25,6 +25,7 @@ from ..context import Context
 from ..encode import encoded
 from ..errors import Saying, formatted
 from ..malformed import Malformed
+from ..measure import TooLarge
 from ..operation import Operation
 from ..schema import ApiSchema
 from .callers import Caller, Callers
@@ -218,9 +219,13 @@ class Streams:
         if len(stream.operations) >= MOST_OPERATIONS:
             raise Throttled(f"at most {MOST_OPERATIONS} operations run on a stream at once", retry_after=1.0)
         context = await self.callers().context(stream.caller)
-        document = await self.schema.compiled.read(context, operation.query)
-        if isinstance(document, NoDocument) and document.says_all(operation.name):
-            said = [_formatted(error, context) for error in document.errors]
+        try:
+            document = await self.schema.compiled.read(context, operation.query, operation.variables)
+            wrong = document.errors if isinstance(document, NoDocument) and document.says_all(operation.name) else ()
+        except TooLarge as error:
+            wrong = (error,)
+        if wrong:
+            said = [_formatted(error, context) for error in wrong]
             await _plain(send, 400, encoded({"errors": said}), b"application/json; charset=utf-8")
             return
         stream.begin(id_, self._run(stream, id_, operation))

@@ -69,6 +69,9 @@ def test_a_document_may_ask_what_it_would_cost(served: Served) -> None:
     dear = CUSTOMERS.replace("node { id }", "node { vehicles(first: 1000) { edges { node { id } } } }")
     found = ask(served, query, document=dear, variables={"n": 1000}).json["data"]["costPreview"]
     assert found["requested"] > found["maximum"] and found["allowed"] is False
+    dear = '{ store(code: "a1") { customers(first: 1000) { edges { node { vehicles(first: 1000) { edges { cursor } } } } } } }'
+    found = ask(served, query, document=dear).json["data"]["costPreview"]
+    assert found["requested"] == 1 + 1 + 1_000 * (2 + 1 + 1_000) and found["allowed"] is False
     refused = ask(served, query, document="{ nothing }").json
     assert refused["data"] is None and "nothing" in refused["errors"][0]["message"]
     refused = ask(served, query, document="{" + "x {" * 31 + "y" + "}" * 32).json

@@ -102,6 +102,9 @@ ADVICE: Mapping[str, Advice] = {
 
 #: Codes of `userErrors`: why a rule said no. Doors add theirs by `user_error_codes` of `schema.build`.
 USER_ERRORS: Mapping[str, Saying] = {
+    "CURSOR_EXPIRED": Saying(
+        "游标已过期：请从 latestCursor 重新开始。", "The cursor is too old: begin anew from latestCursor."
+    ),
     "EMPTY_TEXT": Saying("请填写内容。", "Please write something here."),
     "INVALID": Saying("输入无效。", "The input is not valid."),
     "NOT_AN_EMPLOYEE": Saying("须由本店员工操作。", "Only a member of the store's staff can do this."),

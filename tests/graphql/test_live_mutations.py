@@ -211,7 +211,7 @@ async def test_accounts_and_tokens(live_api: LiveApi, desk: Desk) -> None:
     admin = live_api.actor(("GROUP_ADMIN", None))
     name = f"p{new_id().hex}"
     shows = "account { id name state memberships { id role store validTo } }"
-    made = (await live_api.mutate(admin, "createAccount", {"name": name, "displayName": "韩梅梅"}, shows))["account"]
+    made = (await live_api.mutate(admin, "createAccount", {"name": name, "displayName": "欧阳试"}, shows))["account"]
     assert await live_api.refused(admin, "createAccount", {"name": name, "displayName": "x"}) == ["NAME_TAKEN"]
     of_account = {"id": made["id"]}
     role = {"accountId": made["id"], "role": "CS_AGENT", "storeId": live_api.store_id("a1")}
@@ -236,7 +236,7 @@ async def test_accounts_and_tokens(live_api: LiveApi, desk: Desk) -> None:
 async def test_sessions_second_factors_and_password_links(live_api: LiveApi, desk: Desk) -> None:
     admin = live_api.actor(("GROUP_ADMIN", None))
     name = f"p{new_id().hex}"
-    given = {"name": name, "displayName": "韩梅梅", "invite": True}
+    given = {"name": name, "displayName": "欧阳试", "invite": True}
     assert await live_api.refused(admin, "createAccount", given) == ["NO_EMAIL"]
     made = (await live_api.mutate(admin, "createAccount", given | {"email": f"{name}@example.com"}, "account { id }"))[
         "account"
@@ -270,7 +270,7 @@ async def test_sessions_second_factors_and_password_links(live_api: LiveApi, des
 
 async def test_ones_own_account(live_api: LiveApi) -> None:
     admin = live_api.actor(("GROUP_ADMIN", None))
-    given = {"name": f"p{new_id().hex}", "displayName": "韩梅梅"}
+    given = {"name": f"p{new_id().hex}", "displayName": "欧阳试"}
     made = (await live_api.mutate(admin, "createAccount", given, "account { id }"))["account"]
     account = live_api.context(admin).resolve_of_group(made["id"], "Account")
     person = live_api.actor(("CS_AGENT", "a1"), account=account)

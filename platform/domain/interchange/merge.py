@@ -175,7 +175,8 @@ async def stored(session: AsyncSession, merge: Merge, batch_id: UUID) -> dict[st
             conditions.append(getattr(own, name) == named.id)
         else:
             conditions.append(getattr(own, name) == source(stage))
-    return {key: (id_, written) for key, id_, written in await session.execute(query.join(own, and_(*conditions)))}
+    query = query.join(own, and_(*conditions))
+    return {key: (id_, written) for key, id_, written in await session.execute(query)}
 
 
 # --- what does not fit one row, one table ----------------------------------------------------------------------------

@@ -43,13 +43,13 @@ async def test_who_is_unknown_gets_an_account_where_the_provider_may_make_one(of
     assert await refusal(office, closed, "s-1") == ("NO_ACCOUNT", "UNKNOWN")
     assert [row.action for row in await office.audits(closed)][-1] == "accounts.refuse_arrival"
     _, email = address()
-    account = await office.arrive(open_, "s-1", {"name": "韩梅梅", "email": email, "locale": "en-US"})
+    account = await office.arrive(open_, "s-1", {"name": "欧阳试", "email": email, "locale": "en-US"})
     assert await office.arrive(open_, "s-1") == account
     assert await office.arrive(open_, "s-2") != account
     async with office.work() as work:
         info = await find_info(work.session, work.actor, account)
     assert (info.display_name, info.email, info.language, info.last_sign_in_at) == (
-        "韩梅梅",
+        "欧阳试",
         email,
         "en",
         office.clock.at,

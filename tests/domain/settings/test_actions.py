@@ -141,7 +141,7 @@ async def test_what_is_no_scheme_is_refused(head: Head) -> None:
 async def test_accounts_are_made_given_roles_and_ended_with_an_audit(head: Head) -> None:
     admin = head.person("GROUP_ADMIN")
     async with head.work(admin) as work:
-        account = await accounts.create_account(work, name=f"p{new_id().hex}", display_name="韩梅梅")
+        account = await accounts.create_account(work, name=f"p{new_id().hex}", display_name="欧阳试")
         member = await accounts.add_membership(work, account, role="STORE_GM", store_id=head.world.stores["a1"].id)
         await accounts.set_password(work, account, password="correct horse battery")
         token = await accounts.issue_token(work, account, label="tool", lifetime=timedelta(days=1))

@@ -41,7 +41,7 @@ async def test_what_was_used_leaks(engines: Engines, world: World) -> None:
     await lease(engines, [wanted(key, 1_000, group, rate)])
     await asyncio.sleep(0.5)
     [(amount, left)] = await got(engines, wanted(key, 1_000, group, rate))
-    assert amount >= 100 and left == 0
+    assert amount >= 100 and abs(left) < 1  # it leaks on while the answer is made
 
 
 async def test_a_bucket_that_became_smaller_gives_nothing_before_it_leaked(engines: Engines, world: World) -> None:

@@ -1,5 +1,6 @@
 """Running one operation for a socket or an event stream: a subscription event by event, anything else once."""
 
+import asyncio
 import inspect
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -49,10 +50,11 @@ async def answers(schema: ApiSchema, context: Context, operation: Operation) -> 
                     yield one
             return
         asked = Asked(operation.query, operation.variables, operation.name, operation.writes)
-        answer, ran = await run_encoded(schema, context, asked)
+        async with asyncio.timeout(_deadline(context)):
+            answer, ran = await run_encoded(schema, context, asked)
     except TooLarge as error:
         raise NoAnswer(_formatted(error, context)) from error
-    except (Forbidden, MutationNotAllowed, Throttled) as error:
+    except (Forbidden, MutationNotAllowed, Throttled, TimeoutError) as error:
         raise NoAnswer(_said(error, context)) from error
     if not ran:
         raise NoAnswer(*orjson.loads(answer)["errors"])
@@ -102,6 +104,11 @@ async def _answer(executor: Executor[Any], delivery: Delivery) -> bytes:
     if result.errors:
         answer["errors"] = [_formatted(error, delivery.context) for error in result.errors]
     return encoded(answer)
+
+
+def _deadline(context: Context) -> float | None:
+    """Seconds that an operation which is answered once may take."""
+    return None if context.platform is None else context.platform.settings.deadline_ms / 1000
 
 
 def _said(error: Exception, context: Context) -> dict[str, Any]:

@@ -83,6 +83,8 @@ def _read(got: bytes, *, head_only: bool) -> Answer | None:
     if status < 200:
         return _read(body, head_only=head_only)
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    if headers.get("transfer-encoding") == "chunked":  # an event stream: whole at its last chunk
+        return Answer(status, headers, body) if body.endswith(b"0\r\n\r\n") else None
     length = 0 if head_only else int(headers["content-length"])
     return Answer(status, headers, body[:length]) if len(body) >= length else None
 
@@ -98,7 +100,7 @@ def broken(answer: Answer, *, here: bool = True) -> str | None:
         return (
             None if answer.status == 400 and answer.headers.get("connection") == "close" else "no HTTP, and not closed"
         )
-    if not here:
+    if not here or answer.headers.get("content-type", "").startswith("text/event-stream"):
         return None
     if answer.headers.get("content-type") not in (JSON_TYPE.decode(), RESPONSE_TYPE.decode()):
         return "another media type"

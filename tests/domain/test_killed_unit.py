@@ -24,12 +24,12 @@ ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
-def running(world: World, point: str) -> Iterator["subprocess.Popen[str]"]:
-    """The process, killed at the end of the block; then every connection of it has ended."""
+def running(world: World, point: str, module: str = "tests.domain.killed_unit") -> Iterator["subprocess.Popen[str]"]:
+    """The process, killed at the end of the block."""
     store = world.stores["a1"]
     process = subprocess.Popen(
         [
-            sys.executable, "-W", "error", "-m", "tests.domain.killed_unit",
+            sys.executable, "-W", "error", "-m", module,
             str(world.database.settings.home), str(store.group_id), str(store.id), point,
         ],
         cwd=ROOT,

@@ -1,16 +1,10 @@
 """Whoever is killed between the commit and the answer is answered at the next try; killed before, nothing was written."""
 
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 
 from forecourt.tenancy.provision import owner_connection
 from tests.conftest import World
-from tests.domain.test_killed_unit import ROOT, said, until, until_gone
+from tests.domain.test_killed_unit import running, said, until, until_gone
 from tests.graphql.keyed import FILE, answered, replayed
 from tests.graphql.killed_mutation import KEY, asked
 from tests.graphql.live import LiveApi
@@ -18,27 +12,8 @@ from tests.graphql.live import LiveApi
 pytestmark = pytest.mark.anyio
 
 
-@contextmanager
-def running(world: World, point: str) -> Iterator["subprocess.Popen[str]"]:
-    """The process, killed at the end of the block."""
-    store = world.stores["a1"]
-    process = subprocess.Popen(
-        [
-            sys.executable, "-W", "error", "-m", "tests.graphql.killed_mutation",
-            str(world.database.settings.home), str(store.group_id), str(store.id), point,
-        ],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / ".links")])},
-        stdout=subprocess.PIPE,
-        text=True,
-    )  # fmt: skip
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
+#: The process that is killed.
+MODULE = "tests.graphql.killed_mutation"
 
 
 @pytest.fixture
@@ -64,7 +39,7 @@ async def tried_again(live: LiveApi) -> dict[str, object]:
 
 
 async def test_killed_after_the_commit_the_next_try_is_told(emptied: World, live_api: LiveApi) -> None:
-    with running(emptied, "sent") as process:
+    with running(emptied, "sent", MODULE) as process:
         assert said(process) == "held"
         until(emptied, f"select count(*) from {emptied.stores['a1'].schema}.kept_answer", lambda n: n == 1)
     until_gone(emptied)
@@ -75,7 +50,7 @@ async def test_killed_after_the_commit_the_next_try_is_told(emptied: World, live
 
 
 async def test_killed_before_the_commit_the_next_try_does_it(emptied: World, live_api: LiveApi) -> None:
-    with running(emptied, "before") as process:
+    with running(emptied, "before", MODULE) as process:
         assert said(process) == "held"
         assert left(emptied) == [0, 0, 0]
     until_gone(emptied)

@@ -5,7 +5,7 @@ from datetime import time, timedelta
 from ..domain.changes import trim_feed
 from ..tenancy.schedule import Schedule
 from ..tenancy.schedule_rules import Daily
-from ..tenancy.session import ResolvedGroup, stores_of
+from ..tenancy.session import ResolvedGroup
 from .broker import PostgresBroker
 from .context import JobContext, declare
 
@@ -19,12 +19,7 @@ def register(broker: PostgresBroker, context: JobContext) -> None:
     """Declare the actors."""
 
     async def daily(*, group_id: str, due: str | None = None) -> None:
-        async with context.group_work(group_id) as work:
-            if work is None:
-                return
-            for store in await stores_of(work.session, work.group.id):
-                if store.state == "ACTIVE":
-                    work.enqueue(TRIM, store_id=store.id, dedupe_key=f"changes:trim:{store.id}")
+        await context.in_every_store(group_id, TRIM)
 
     async def trim(*, group_id: str, store_id: str) -> None:
         """In steps, each a transaction of its own: done again it finds nothing left to cut."""

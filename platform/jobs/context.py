@@ -14,7 +14,7 @@ import dramatiq
 
 from ..auth.actor import Actor
 from ..domain.work import GroupWork, Platform, Work, open_group_work, open_work
-from ..tenancy.session import ResolvedGroup, ResolvedStore, control_session, resolve_group, resolve_store
+from ..tenancy.session import ResolvedGroup, ResolvedStore, control_session, resolve_group, resolve_store, stores_of
 from .broker import PostgresBroker
 from .middleware import running_job
 
@@ -60,6 +60,16 @@ class JobContext:
         """The same on the group's control rows."""
         async with self.group_step(group_id) as work:
             yield work if await work.first_time(running_job().id, running_job().actor) else None
+
+    async def in_every_store(self, group_id: str, *names: str) -> None:
+        """Ask for these jobs in every active store of a group; where the last one still waits, another would do nothing more."""
+        async with self.group_work(group_id) as work:
+            if work is None:
+                return
+            for store in await stores_of(work.session, work.group.id):
+                if store.state == "ACTIVE":
+                    for name in names:
+                        work.enqueue(name, store_id=store.id, dedupe_key=f"{name}:{store.id}")
 
 
 def declare(broker: PostgresBroker, name: str, function: Callable[..., Any], **options: Any) -> None:

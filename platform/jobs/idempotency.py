@@ -2,12 +2,11 @@
 
 from datetime import time
 
-from ..clock import Clock
 from ..domain.work import Platform
 from ..tenancy.idempotency import MOST_FORGOTTEN, forget_of_control, forget_of_store
 from ..tenancy.schedule import Schedule, put_schedule
 from ..tenancy.schedule_rules import Daily
-from ..tenancy.session import ResolvedGroup, control_session, stores_of
+from ..tenancy.session import ResolvedGroup, control_session
 from .broker import PostgresBroker
 from .context import JobContext, declare
 
@@ -20,15 +19,10 @@ def register(broker: PostgresBroker, context: JobContext) -> None:
     """Declare the actors. Each bears repetition: what is gone is gone."""
 
     async def forget(*, due: str | None = None) -> None:
-        await _forget_of_control(context.platform, context.platform.clock)
+        await _forget_of_control(context.platform)
 
     async def of_stores(*, group_id: str, due: str | None = None) -> None:
-        async with context.group_work(group_id) as work:
-            if work is None:
-                return
-            for store in await stores_of(work.session, work.group.id):
-                if store.state == "ACTIVE":
-                    work.enqueue(OF_STORE, store_id=store.id, dedupe_key=f"{OF_STORE}:{store.id}")
+        await context.in_every_store(group_id, OF_STORE)
 
     async def of_store(*, group_id: str, store_id: str) -> None:
         for _ in range(_MOST_TURNS):
@@ -41,10 +35,10 @@ def register(broker: PostgresBroker, context: JobContext) -> None:
     declare(broker, OF_STORE, of_store, store=True)
 
 
-async def _forget_of_control(platform: Platform, clock: Clock) -> None:
+async def _forget_of_control(platform: Platform) -> None:
     for _ in range(_MOST_TURNS):
         async with control_session(platform.engines) as session:
-            if await forget_of_control(session, clock.now()) < MOST_FORGOTTEN:
+            if await forget_of_control(session, platform.clock.now()) < MOST_FORGOTTEN:
                 return
 
 

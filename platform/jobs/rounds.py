@@ -2,7 +2,7 @@
 
 from ..tenancy.schedule import Schedule
 from ..tenancy.schedule_rules import Every
-from ..tenancy.session import ResolvedGroup, stores_of
+from ..tenancy.session import ResolvedGroup
 from .broker import PostgresBroker
 from .context import JobContext, declare
 
@@ -17,14 +17,7 @@ def register(broker: PostgresBroker, context: JobContext) -> None:
     """Declare the actor."""
 
     async def stores(*, group_id: str, due: str | None = None) -> None:
-        async with context.group_work(group_id) as work:
-            if work is None:
-                return
-            for store in await stores_of(work.session, work.group.id):
-                if store.state == "ACTIVE":
-                    for name in STORE_ROUND:
-                        # While the last round's job waits, another would do nothing more.
-                        work.enqueue(name, store_id=store.id, dedupe_key=f"round:{name}:{store.id}")
+        await context.in_every_store(group_id, *STORE_ROUND)
 
     declare(broker, ROUND, stores)
 

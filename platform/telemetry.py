@@ -280,13 +280,6 @@ THROTTLED = Counter(
     ("level",),
     registry=REGISTRY,
 )
-GRAPHQL_SECONDS = Histogram(
-    "forecourt_graphql_phase_seconds",
-    "Time by phase (parse, plan, sql, complete).",
-    ("phase",),
-    registry=REGISTRY,
-    buckets=_FAST,
-)
 LIVE_CONNECTIONS = Gauge("forecourt_live_connections", "Sockets and event streams that are open.", registry=REGISTRY)
 GRAPHQL_COST = Counter("forecourt_graphql_cost", "Cost of the operations that ran.", registry=REGISTRY)
 JOBS = Counter(

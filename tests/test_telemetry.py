@@ -370,7 +370,7 @@ def test_metrics_of_every_door_are_declared() -> None:
         "forecourt_http_requests_total",
         "forecourt_http_request_seconds",
         "forecourt_graphql_operations_total",
-        "forecourt_graphql_phase_seconds",
+        "forecourt_graphql_cost_total",
         "forecourt_jobs_total",
         "forecourt_job_seconds",
         "forecourt_jobs_dead",

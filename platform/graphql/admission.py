@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from . import ids
-from .budget import Caller, Reserved
+from .budget import Reserved
 from .compiled.document import Operation
 from .context import Context
 from .cost import Priced, RootPrice
@@ -26,26 +26,23 @@ def price_of(operation: Operation, variables: Mapping[str, Any]) -> Priced:
     return priced
 
 
-def taken(context: Context, caller: Caller, priced: Priced, variables: Mapping[str, Any]) -> Reserved | None:
-    """`reserved` where nobody need be asked; None where it must."""
-    stores = context.known_stores
-    if stores is None:
+async def paid_for(context: Context, priced: Priced, variables: Mapping[str, Any]) -> Reserved | None:
+    """Take what an operation costs at most from whoever asks; None where nobody counts. Who asks for much gives way.
+
+    Raises:
+        Throttled: they cannot pay for it.
+    """
+    context.cost, caller = priced.cost, context.caller
+    if caller is None:
         return None
     way = caller.ledger.giving_way
     if priced.cost > MUCH:
         context.gives_way = way
     else:
         way.little()
-    return caller.take(priced.cost, _shares(priced, variables, stores))
-
-
-async def reserved(context: Context, caller: Caller, priced: Priced, variables: Mapping[str, Any]) -> Reserved:
-    """What the operation takes from the budget of whoever asks.
-
-    Raises:
-        Throttled: it is not there.
-    """
-    return await caller.reserve(priced.cost, _shares(priced, variables, await context.stores()))
+    stores = context.known_stores or await context.stores()
+    shares = _shares(priced, variables, stores)
+    return caller.take(priced.cost, shares) or await caller.reserve(priced.cost, shares)
 
 
 def _shares(priced: Priced, variables: Mapping[str, Any], stores: Stores) -> Mapping[UUID, int]:

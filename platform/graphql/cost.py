@@ -166,12 +166,17 @@ class Prices:
         self._fields: dict[tuple[str, str], tuple[str, ListSize | None, bool]] = {}
 
     def field(self, parent: str, name: str) -> tuple[str, ListSize | None, bool]:
-        """The named type of a field, how long its list is, and whether it gives objects at all."""
+        """The named type of a field, how long its list is, and whether it gives objects at all.
+
+        Raises:
+            LookupError: there is no such field.
+        """
         found = self._fields.get((parent, name))
         if found is None:
             type_: Any = self.schema.get_type(parent)
             definition = self.schema.get_field(type_, name)
-            assert definition is not None  # noqa: S101  (the document is valid)
+            if definition is None:
+                raise LookupError(name)
             named = get_named_type(definition.type)
             size = list_size(parent, name, definition)
             if size is not None and parent.startswith("__"):
@@ -268,7 +273,7 @@ def _deciding(selected: SelectionSetNode, fragments: Mapping[str, FragmentDefini
                 arguments += [one for one in node.arguments or () if one.name.value in (*_SLICING, "ids")]
             found |= {one.value.name.value for one in arguments if isinstance(one.value, VariableNode)}
             if isinstance(node, FragmentSpreadNode):
-                if node.name.value not in seen:
+                if node.name.value in fragments and node.name.value not in seen:
                     seen.add(node.name.value)
                     waiting.append(fragments[node.name.value].selection_set)
             elif (below := getattr(node, "selection_set", None)) is not None:
@@ -287,7 +292,8 @@ class _Reckoning:
 
     def operation(self, node: OperationDefinitionNode) -> Priced:
         root = self.prices.schema.get_root_type(node.operation)
-        assert root is not None  # noqa: S101  (the document is valid)
+        if root is None:
+            raise LookupError(node.operation)
         mutation = MUTATION if root is self.prices.schema.mutation_type else 0
         found = self._collected([node.selection_set], root.name)
         roots = []

@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 from graphql import GraphQLError, OperationType
 
 from ..errors import Forbidden, ForecourtError
-from ..telemetry import GRAPHQL_OPERATIONS
-from .admission import price_of, reserved, taken
+from ..telemetry import GRAPHQL_COST, GRAPHQL_OPERATIONS
+from .admission import paid_for, price_of
 from .budget import Level, Reserved
 from .compiled.document import Document, Operation
 from .compiled.explain import Explanation, answered
 from .compiled.explained import as_data
 from .context import Context
-from .cost import MUTATION, Priced
+from .cost import MUTATION
 from .encode import encoded, plain
 from .errors import KeyRefused, formatted
 from .idempotency import Repeat
@@ -109,6 +109,7 @@ async def run_encoded(schema: ApiSchema, context: Context, asked: Asked) -> tupl
     extensions = answer.found.pop("extensions", None)
     body = encoded(answer.found)
     actual, level = _settle(answer, body)
+    GRAPHQL_COST.inc(actual)
     cost = b'"cost":{"requested":%d,"actual":%d' % (answer.cost, actual)
     if level is not None:
         status = level.maximum, level.available, level.restore
@@ -193,18 +194,6 @@ async def _found(
         if answer is not None:
             return _counted(answer, kind, "compiled")
     return _counted(await _by_core(schema, context, document, asked), kind, "core")
-
-
-async def paid_for(context: Context, priced: Priced, variables: Mapping[str, Any]) -> Reserved | None:
-    """Take what an operation costs at most from whoever asks; None where nobody counts.
-
-    Raises:
-        Throttled: they cannot pay for it.
-    """
-    context.cost, caller = priced.cost, context.caller
-    if caller is None:
-        return None
-    return taken(context, caller, priced, variables) or await reserved(context, caller, priced, variables)
 
 
 def _counted(answer: dict[str, Any], kind: str, engine: str) -> dict[str, Any]:

@@ -111,37 +111,36 @@ def read_document(
         check_document(tree)
     except GraphQLError as error:
         return NoDocument([error], None)
-    if variables is not None:
-        _check_cost(prices, tree, variables)
+    fragments = {item.name.value: item for item in tree.definitions if isinstance(item, FragmentDefinitionNode)}
+    operations = [item for item in tree.definitions if isinstance(item, OperationDefinitionNode)]
+    priced = [Price(prices, item, fragments) for item in operations]
+    if variables is not None and priced:
+        _check_cost(priced, variables)
     errors = validate(schema, tree, RULES, max_errors=MOST_ERRORS, hide_suggestions=True)
     if errors:
         return NoDocument(errors, names_of(tree))
-    fragments = {item.name.value: item for item in tree.definitions if isinstance(item, FragmentDefinitionNode)}
-    operations: dict[str | None, Operation] = {}
-    document = Document(operations, fragments, tree)
-    for item in tree.definitions:
-        if isinstance(item, OperationDefinitionNode):
-            uses = _Uses(schema, made)
-            uses.below(item.selection_set, schema.get_root_type(item.operation))
-            for fragment in fragments.values():
-                uses.below(fragment.selection_set, schema.get_type(fragment.type_condition.name.value))
-            name = item.name.value if item.name else None
-            read = Variables(schema, item, uses.free | uses.known, uses.free - uses.known)
-            operations[name] = Operation(item, document, read, len(text), Price(prices, item, fragments))
+    found: dict[str | None, Operation] = {}
+    document = Document(found, fragments, tree)
+    for item, price in zip(operations, priced, strict=True):
+        uses = _Uses(schema, made)
+        uses.below(item.selection_set, schema.get_root_type(item.operation))
+        for fragment in fragments.values():
+            uses.below(fragment.selection_set, schema.get_type(fragment.type_condition.name.value))
+        name = item.name.value if item.name else None
+        read = Variables(schema, item, uses.free | uses.known, uses.free - uses.known)
+        found[name] = Operation(item, document, read, len(text), price)
     return document
 
 
-def _check_cost(prices: Prices, tree: DocumentNode, variables: Mapping[str, Any]) -> None:
+def _check_cost(priced: Sequence[Price], variables: Mapping[str, Any]) -> None:
     """Validation takes several times as long as to see that a document costs too much. One that is not valid may have no
     price: that is for the validation to say.
 
     Raises:
         TooLarge: every operation costs too much.
     """
-    fragments = {item.name.value: item for item in tree.definitions if isinstance(item, FragmentDefinitionNode)}
-    operations = [item for item in tree.definitions if isinstance(item, OperationDefinitionNode)]
-    with suppress(AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
-        require("COST", min(Price(prices, item, fragments).of(variables).cost for item in operations))
+    with suppress(AttributeError, LookupError, RecursionError, TypeError):
+        require("COST", min(one.of(variables).cost for one in priced))
 
 
 @dataclass

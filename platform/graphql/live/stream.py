@@ -12,7 +12,7 @@ from graphql import execute_subscription_event as execute_event
 
 from ...errors import Forbidden, Throttled, Unauthenticated
 from ...telemetry import GRAPHQL_OPERATIONS
-from ..admission import price_of
+from ..admission import paid_for, price_of
 from ..compiled.document import Document
 from ..context import Context
 from ..cost import Priced
@@ -20,7 +20,7 @@ from ..encode import encoded
 from ..errors import formatted
 from ..measure import TooLarge
 from ..operation import Operation
-from ..run import Asked, MutationNotAllowed, paid_for, run_encoded
+from ..run import Asked, MutationNotAllowed, run_encoded
 from ..schema import ApiSchema
 from .fields import Delivery
 

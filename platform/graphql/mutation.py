@@ -10,7 +10,7 @@ graphql-core): the action, its changes flushed, the payload's rows read where th
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import strawberry
@@ -30,6 +30,8 @@ from .roots import context_of
 from .select import Selection
 from .types import Types, with_arguments
 from .unit import Unit
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,25 +168,7 @@ class Mutations:
         Raises:
             ViewOnly: the actor looks as a role. Others: whatever is no refusal of the action.
         """
-        if context.actor.viewing is not None and not item.viewing:
-            raise ViewOnly(item.name)
-        unit = context.unit = Unit()
-        reading = False
-        try:
-            async with unit:
-                done = await item.run(context, given)
-                if unit.work is not None:
-                    await unit.work.session.flush()
-                reading = True
-                rows = await show(done, unit.work)
-                reading = False
-        except Refused as error:
-            if reading:  # the payload asks for what cannot be, such as a page out of range: no refusal of the action
-                raise
-            return Payload(self._refusals(error, context.language))
-        finally:
-            context.unit = None
-        return Payload(rows=rows, values=done.values)
+        return await self._in_unit(context, item, given, Unit(), show, ready, ready)
 
     async def carry_out_once(
         self, context: Context, item: Mutation, given: Any, key: str, show: Show, complete: Complete
@@ -198,10 +182,20 @@ class Mutations:
         assert repeat is not None  # noqa: S101  (whoever calls has looked)
         if repeat.refusal is not None:
             raise repeat.refusal
-        if context.actor.viewing is not None and not item.viewing:
-            raise ViewOnly(item.name)
+        claim = Claim(repeat, context.actor, key)
+
+        async def kept(payload: Payload) -> Told:
+            told = await complete(payload)
+            claim.keep(told)
+            return told
+
+        async def refused(payload: Payload) -> Told:
+            told = await complete(payload)
+            await claim.refuse(told)
+            return told
+
         try:
-            told = await self._once(context, item, given, Claim(repeat, context.actor, key), show, complete)
+            told = await self._in_unit(context, item, given, Unit(claim), show, kept, refused)
         except Replay as known:
             repeat.replayed.append(key)
             told = known.told
@@ -211,10 +205,21 @@ class Mutations:
         repeat.ran = True
         return told
 
-    async def _once(
-        self, context: Context, item: Mutation, given: Any, claim: Claim, show: Show, complete: Complete
-    ) -> Told:
-        unit = context.unit = Unit(claim)
+    async def _in_unit(
+        self,
+        context: Context,
+        item: Mutation,
+        given: Any,
+        unit: Unit,
+        show: Show,
+        done_with: Callable[[Payload], Awaitable[T]],
+        refused: Callable[[Payload], Awaitable[T]],
+    ) -> T:
+        """The one order in which a mutation happens. `done_with` makes the answer before the commit, `refused` that of a
+        refusal after what was done is taken back."""
+        if context.actor.viewing is not None and not item.viewing:
+            raise ViewOnly(item.name)
+        context.unit = unit
         reading = False
         try:
             async with unit:
@@ -222,17 +227,15 @@ class Mutations:
                 if unit.work is not None:
                     await unit.work.session.flush()
                 reading = True
-                told = await complete(Payload(rows=await show(done, unit.work), values=done.values))
-                claim.keep(told)
+                answer = await done_with(Payload(rows=await show(done, unit.work), values=done.values))
                 reading = False
         except Refused as error:
-            if reading:
+            if reading:  # the payload asks for what cannot be, such as a page out of range: no refusal of the action
                 raise
-            told = await complete(Payload(self._refusals(error, context.language)))
-            await claim.refuse(told)
+            return await refused(Payload(self._refusals(error, context.language)))
         finally:
             context.unit = None
-        return told
+        return answer
 
     def _refusals(self, error: Refused, language: str) -> list[UserErrorValue]:
         reasons = error.reasons if isinstance(error, AllRefused) else (error,)

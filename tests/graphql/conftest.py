@@ -123,6 +123,6 @@ def api(scratch: Stores, schema: ApiSchema) -> Api:
     return Api(scratch, schema)
 
 
-from tests.graphql.live import live_api  # noqa: E402
+from tests.graphql.live import live, live_api  # noqa: E402
 
-__all__ = ["Api", "Card", "GroupCard", "api", "live_api", "schema", "scratch"]
+__all__ = ["Api", "Card", "GroupCard", "api", "live", "live_api", "schema", "scratch"]

@@ -140,3 +140,12 @@ async def live_api(world: World, engines: Engines) -> AsyncIterator[LiveApi]:
     """See `LiveApi`."""
     clock = SetClock(START)
     yield LiveApi(world, Platform(engines, clock), clock, api_schema())
+
+
+@pytest.fixture(params=["interpreted", "compiled"])
+async def live(live_api: LiveApi, engines: Engines, request: pytest.FixtureRequest) -> AsyncIterator[LiveApi]:
+    """The API by either engine."""
+    pools = Engines(engines.server, engines.settings.model_copy(update={"reader": request.param}))
+    live_api.platform = Platform(pools, live_api.clock)
+    yield live_api
+    await pools.aclose()

@@ -34,15 +34,6 @@ CLOSE = """mutation($id: ID!) { closeComplaint(input: {id: $id, remedy: "保养"
     complaint { status } userErrors { code message path } } }"""
 
 
-@pytest.fixture(params=["interpreted", "compiled"])
-async def live(live_api: LiveApi, engines: Engines, request: pytest.FixtureRequest) -> AsyncIterator[LiveApi]:
-    """The API by either engine."""
-    pools = Engines(engines.server, engines.settings.model_copy(update={"reader": request.param}))
-    live_api.platform = Platform(pools, live_api.clock)
-    yield live_api
-    await pools.aclose()
-
-
 @pytest.fixture
 async def desk(live: LiveApi, world: World) -> Desk:
     world.truncate()

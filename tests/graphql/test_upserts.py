@@ -1,15 +1,13 @@
 """Records of other systems through the schema: per record what became of it and why, by either engine, also under a key."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from forecourt.auth.actor import Actor
 from forecourt.domain.interchange.upsert import OFFERED, camel
-from forecourt.domain.work import Platform
 from forecourt.graphql import ids
-from forecourt.tenancy.engines import Engines
 from forecourt.tenancy.provision import owner_connection
 from tests.conftest import World
 from tests.domain.desk import Desk, make_desk
@@ -53,15 +51,6 @@ OTHER = {
     "upsertCalls": ("result", "OK"),
 }
 SHOWS = "results { index outcome id userErrors { code path message } warnings { code path } } userErrors { code path }"
-
-
-@pytest.fixture(params=["interpreted", "compiled"])
-async def live(live_api: LiveApi, engines: Engines, request: pytest.FixtureRequest) -> AsyncIterator[LiveApi]:
-    """The API by either engine."""
-    pools = Engines(engines.server, engines.settings.model_copy(update={"reader": request.param}))
-    live_api.platform = Platform(pools, live_api.clock)
-    yield live_api
-    await pools.aclose()
 
 
 @pytest.fixture

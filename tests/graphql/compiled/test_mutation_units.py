@@ -13,7 +13,6 @@ import forecourt.tenancy.session as session_module
 from forecourt.app import operation_context
 from forecourt.domain.complaints.model import Complaint
 from forecourt.domain.feed import AuditEvent, ChangeEvent
-from forecourt.domain.work import Platform
 from forecourt.graphql import ids
 from forecourt.graphql.run import run
 from forecourt.graphql.services import store_work
@@ -32,15 +31,6 @@ pytestmark = pytest.mark.anyio
 FILE = """mutation($input: FileComplaintInput!) { fileComplaint(input: $input) {
             complaint { id status version text accused { edges { node { name } } } } userErrors { code } } }"""
 TAKE = """mutation($id: ID!) { acknowledgeComplaint(input: {id: $id}) { complaint { version } userErrors { code } } }"""
-
-
-@pytest.fixture(params=["interpreted", "compiled"])
-async def live(live_api: LiveApi, engines: Engines, request: pytest.FixtureRequest) -> AsyncIterator[LiveApi]:
-    """The API by either engine."""
-    pools = Engines(engines.server, engines.settings.model_copy(update={"reader": request.param}))
-    live_api.platform = Platform(pools, live_api.clock)
-    yield live_api
-    await pools.aclose()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import uvicorn
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,8 +17,9 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
+from .access_log import ACCESS
 from .auth.actor import Actor
 from .auth.identify import Bearers, identify
 from .auth.resolve import visible_stores
@@ -94,6 +96,7 @@ def build_app(server: Server, settings: Settings) -> Starlette:
                 await app.state.known.ledger.settled()
                 await app.state.known.bearers.aclose()
                 await app.state.known.groups.settled()
+                ACCESS.flush()
 
     def callers() -> LiveCallers:
         found: LiveCallers = app.state.callers
@@ -135,28 +138,34 @@ def build_app(server: Server, settings: Settings) -> Starlette:
         *identity_routes(desk),
         *entry_routes(desk, EntryDesk(lambda: app.state.platform)),
     ]
-    app = Starlette(
+    app = Application(
+        graphql,
         routes=routes,
         lifespan=lifespan,
-        middleware=[Middleware(Telemetry), Middleware(Straight, route=graphql)],
+        middleware=[Middleware(Telemetry)],
         exception_handlers=dict(error_handlers(desk)),
     )
     app.state.streams, app.state.sockets = streams, sockets
     return app
 
 
-class Straight:
-    """ASGI middleware: requests to the one path that has most of them are matched against no other."""
+class Application(Starlette):
+    """An application whose most used route is matched against no other, and has none of the middleware but `Telemetry`: it answers
+    its own errors."""
 
-    def __init__(self, app: ASGIApp, route: Route) -> None:
-        self.app, self.route = app, route
+    def __init__(self, straight: Route, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._straight, self._path = straight, straight.path
+        self._observed: Telemetry | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] == self.route.path:
-            scope["route"] = self.route
-            await self.route.app(scope, receive, send)
-        else:
-            await self.app(scope, receive, send)
+        if scope["type"] != "http" or scope["path"] != self._path:
+            await super().__call__(scope, receive, send)
+            return
+        if self._observed is None:
+            self._observed = Telemetry(self._straight.app)
+        scope["app"], scope["route"] = self, self._straight
+        await self._observed(scope, receive, send)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import uvicorn
 
-from forecourt.connections import MOST_HEAD, BoundedConnection
+from forecourt.connections import MOST_HEAD, BoundedConnection, Joined, Sweep
 
 HEAD = b"GET / HTTP/1.1\r\nhost: localhost\r\n"
 #: Seconds after which somebody has been forgotten.
@@ -25,12 +25,14 @@ class Quick(BoundedConnection):
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Answers much, or late, or little."""
+    """Answers much, or late, or little, or has a head and no body yet."""
     if scope["path"] == "/late":
         await asyncio.sleep(2)
     body = b"x" * (50_000_000 if scope["path"] == "/much" else 2)
     headers = [(b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
+    if scope["path"] == "/head-first":
+        await asyncio.sleep(1)
     for start in range(0, len(body), 100_000):
         piece = body[start : start + 100_000]
         await send({"type": "http.response.body", "body": piece, "more_body": start + len(piece) < len(body)})
@@ -129,6 +131,64 @@ def test_who_waits_for_a_late_answer_is_not_slow(port: int) -> None:
     with connected(port) as connection:
         connection.sendall(HEAD.replace(b" / ", b" /late ") + b"\r\n")
         assert connection.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
+
+
+class Written:
+    """A transport that notes what is written to it."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        self.pieces.append(data)
+
+    def is_closing(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        self.pieces.append(b"closed")
+
+
+@pytest.mark.parametrize(
+    ("written", "pieces"),
+    [
+        ([b"HTTP/1.1 200 OK\r\n\r\n", b"body"], [b"HTTP/1.1 200 OK\r\n\r\nbody"]),
+        ([b"HTTP/1.1 200 OK\r\n\r\n", b"", b"more"], [b"HTTP/1.1 200 OK\r\n\r\n", b"more"]),
+        ([b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 70_000], [b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 70_000]),
+        ([b"HTTP/1.1 200 OK\r\n\r\n"], [b"HTTP/1.1 200 OK\r\n\r\n"]),
+        (
+            [b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 204 \r\n\r\n"],
+            [b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 204 \r\n\r\n"],
+        ),
+        ([b"body"], [b"body"]),
+    ],
+)
+def test_a_head_goes_out_with_its_body(written: list[bytes], pieces: list[bytes]) -> None:
+    async def run() -> list[bytes]:
+        found = Written()
+        joined = Joined(cast("asyncio.Transport", found), Sweep(asyncio.get_running_loop()))
+        for piece in written:
+            joined.write(piece)
+        joined.close()
+        await asyncio.sleep(0.05)
+        return found.pieces
+
+    assert asyncio.run(run()) == [*pieces, b"closed"]
+
+
+def test_a_head_does_not_wait_for_its_body(port: int) -> None:
+    with connected(port) as connection:
+        connection.sendall(HEAD.replace(b" / ", b" /head-first ") + b"\r\n")
+        assert connection.recv(1 << 16).endswith(b"\r\n\r\n")
+        assert connection.recv(1 << 16) == b"xx"
+
+
+def test_the_head_of_an_answer_without_a_body(port: int) -> None:
+    with connected(port) as connection:
+        began = time.monotonic()
+        connection.sendall(HEAD.replace(b"GET", b"HEAD") + b"\r\n")
+        assert connection.recv(1 << 16).endswith(b"content-length: 2\r\n\r\n")
+        assert time.monotonic() - began < 5
 
 
 def test_who_keeps_asking_stays(port: int) -> None:

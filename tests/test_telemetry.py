@@ -25,6 +25,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
+from forecourt.access_log import ACCESS, WRITTEN
 from forecourt.auth.tokens import PREFIX
 from forecourt.settings import Settings
 from forecourt.telemetry import (
@@ -240,7 +241,7 @@ class Harness:
         transport = httpx2.ASGITransport(self.app, raise_app_exceptions=False)
         async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
             answer = await client.get(path, headers=headers)
-        await asyncio.sleep(0)  # lines are written at the end of the loop's turn
+        ACCESS.flush()
         return answer
 
 
@@ -253,6 +254,15 @@ def metrics() -> str:
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.mark.anyio
+async def test_a_line_is_written_without_being_asked_for(stream: io.StringIO) -> None:
+    transport = httpx2.ASGITransport(Harness().app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+        await client.get("/s/public/x")
+    await asyncio.sleep(4 * WRITTEN)
+    assert [line["event"] for line in lines(stream)] == ["inside", "request"]
 
 
 @pytest.mark.anyio

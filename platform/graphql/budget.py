@@ -206,19 +206,22 @@ class Caller:
                 self._of_stores.popitem(last=False)
         return found
 
-    async def enter(self) -> None:
-        """Wait until another operation may run; `leave` must follow."""
-        if self._running >= AT_ONCE:
-            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append(turn)
-            try:
-                await turn
-            except asyncio.CancelledError:
-                if turn.done() and not turn.cancelled():
-                    self.leave()
-                raise
-        else:
+    def enter(self) -> "Awaitable[None] | None":
+        """Another operation may run; where it must wait for that, what to wait for. `leave` must follow."""
+        if self._running < AT_ONCE:
             self._running += 1
+            return None
+        return self._turn()
+
+    async def _turn(self) -> None:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.leave()
+            raise
 
     def leave(self) -> None:
         """An operation has ended: who waits longest may run in its place."""

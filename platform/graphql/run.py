@@ -94,7 +94,9 @@ async def run_encoded(schema: ApiSchema, context: Context, asked: Asked) -> tupl
     if caller is None:
         answer = await answered_by(schema, context, asked)
     else:
-        await caller.enter()
+        wait = caller.enter()
+        if wait is not None:
+            await wait
         try:
             answer = await answered_by(schema, context, asked)
         finally:

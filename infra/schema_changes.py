@@ -10,7 +10,7 @@ in a release first, with a day, and goes after that day.
 import re
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,6 +36,7 @@ from graphql.utilities.find_schema_changes import (
     find_schema_changes,
 )
 
+from forecourt.graphql.errors import CATALOGUE
 from infra.schema_rules import elements, removed_after
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,7 +47,9 @@ CHANGELOG = ROOT / "docs/api/changelog.md"
 #: Something deprecated can be relied on so long after the release that deprecates it.
 NOTICE = timedelta(days=180)
 
-_HEAD = re.compile(r"# Forecourt (\S+), (released|before its release), (\d{4}-\d\d-\d\d)\n")
+_HEAD = re.compile(
+    r"# Forecourt (\S+), (released|before its release), (\d{4}-\d\d-\d\d)\n# extensions.code: ([A-Z_]+(?:, [A-Z_]+)*)\n"
+)
 #: `Type`, `Type.field`, `Type.field(argument:)`, `@directive(argument:)`
 _COORDINATE = re.compile(r"@?\w+(?:\.\w+)?(?:\(\w+:\))?")
 _BROKEN = re.compile(r"^- `([^`]+)`: \S", re.MULTILINE)
@@ -60,11 +63,13 @@ BREAKING = {
 
 
 class Baseline(NamedTuple):
-    """The schema that was promised last. `released`: there was a release; else it is what the first one is measured by."""
+    """The schema, and the codes of errors outside of it, that were promised last. `released`: there was a release; else it is what
+    the first one is measured by."""
 
     version: str
     released: bool
     day: date
+    codes: Sequence[str]
     text: str
 
     @property
@@ -77,14 +82,16 @@ def read_baseline(text: str) -> Baseline:
     """The baseline in a file's text.
 
     Raises:
-        ValueError: the first line does not say of which release it is.
+        ValueError: the first lines do not say of which release it is, and which codes errors have.
     """
     found = _HEAD.match(text)
     if found is None:
         raise ValueError(
-            "its first line must be '# Forecourt VERSION, released, YYYY-MM-DD': write it by make baseline"
+            "its first lines must be '# Forecourt VERSION, released, YYYY-MM-DD' and '# extensions.code: CODE, CODE':"
+            " write them by make baseline"
         )
-    return Baseline(found[1], found[2] == "released", date.fromisoformat(found[3]), text[found.end() :])
+    codes = found[4].split(", ")
+    return Baseline(found[1], found[2] == "released", date.fromisoformat(found[3]), codes, text[found.end() :])
 
 
 def breaking(old: GraphQLSchema, new: GraphQLSchema) -> list[str]:
@@ -167,9 +174,14 @@ def _names_in(node: Node) -> set[str]:
     return found
 
 
-def broken(baseline: Baseline, new: GraphQLSchema, listed: Sequence[str], today: date) -> Iterator[str]:
-    """One line per promise that the present schema breaks. `listed`: where it may be broken before the first release."""
+def broken(
+    baseline: Baseline, new: GraphQLSchema, codes: Collection[str], listed: Sequence[str], today: date
+) -> Iterator[str]:
+    """One line per promise that the present schema and codes break. `listed`: where it may be broken before the first release."""
     page, used = PAGE.relative_to(ROOT), set()
+    for code in baseline.codes:
+        if code not in codes:
+            yield f"The error code {code} is gone: {baseline.version} promises it, and codes stay ({page})"
     for change in breaking(without_what_may_go(baseline.text, today), new):
         places = set(_COORDINATE.findall(change)) & set(listed)
         used |= places
@@ -234,7 +246,7 @@ def problems(today: date) -> Iterator[str]:
         yield f"{RELEASED.relative_to(ROOT)}: {error}"
         return
     new = build_schema(SCHEMA.read_text(encoding="utf-8"))
-    yield from broken(baseline, new, listed_changes(PAGE.read_text(encoding="utf-8")), today)
+    yield from broken(baseline, new, CATALOGUE, listed_changes(PAGE.read_text(encoding="utf-8")), today)
 
 
 def next_baseline(old: Baseline | None, text: str, version: str, *, released: bool, today: date) -> str:
@@ -256,7 +268,8 @@ def next_baseline(old: Baseline | None, text: str, version: str, *, released: bo
             last = removed_after(reason)
             if at not in known and (last is None or last < today + NOTICE):
                 raise ValueError(f"{at}: is deprecated now, so it can be relied on until {today + NOTICE} at least")
-    return f"# Forecourt {version}, {'released' if released else 'before its release'}, {today}\n{text}"
+    codes = ", ".join(CATALOGUE)
+    return f"# Forecourt {version}, {'released' if released else 'before its release'}, {today}\n# extensions.code: {codes}\n{text}"
 
 
 def with_release(changelog: str, since: str, version: str, today: date) -> str:

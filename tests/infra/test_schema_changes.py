@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 from graphql import build_schema
 
+from forecourt.graphql.errors import CATALOGUE
 from infra import schema_changes
 from infra.schema_changes import (
     Baseline,
@@ -39,11 +40,21 @@ input Where { net: Int = 1 }
 type Mutation { close(input: Where): Order }
 """
 BEFORE, AFTER = date(2027, 3, 31), date(2027, 4, 1)
-RELEASED, PREVIEW = Baseline("1.0.0", True, date(2026, 9, 1), OLD), Baseline("0.1.0", False, date(2026, 9, 1), OLD)
+CODES = ["NOT_FOUND", "TIMEOUT"]
+RELEASED, PREVIEW = (
+    Baseline(version, version == "1.0.0", date(2026, 9, 1), CODES, OLD) for version in ("1.0.0", "0.1.0")
+)
 
 
 def found(new: str, today: date = AFTER, baseline: Baseline = RELEASED, listed: tuple[str, ...] = ()) -> list[str]:
-    return list(broken(baseline, build_schema(new), listed, today))
+    return list(broken(baseline, build_schema(new), CODES, listed, today))
+
+
+@pytest.mark.parametrize("baseline", [RELEASED, PREVIEW])
+def test_codes_of_errors_stay(baseline: Baseline) -> None:
+    assert list(broken(baseline, build_schema(OLD), [*CODES, "NEW"], (), AFTER)) == []
+    [line] = broken(baseline, build_schema(OLD), ["NOT_FOUND"], (), AFTER)
+    assert line.startswith("The error code TIMEOUT is gone")
 
 
 def test_nothing_that_is_tracked_breaks_a_promise() -> None:
@@ -112,9 +123,9 @@ def test_the_list_is_read_from_its_section_only() -> None:
 
 def test_a_baseline_says_of_which_release_it_is() -> None:
     text = next_baseline(None, WITHOUT, "0.1.0", released=False, today=BEFORE)
-    assert read_baseline(text) == Baseline("0.1.0", False, BEFORE, WITHOUT)
+    assert read_baseline(text) == Baseline("0.1.0", False, BEFORE, list(CATALOGUE), WITHOUT)
     first = next_baseline(read_baseline(text), WITHOUT, "0.1.0", released=True, today=AFTER)
-    assert read_baseline(first) == Baseline("0.1.0", True, AFTER, WITHOUT)
+    assert read_baseline(first) == Baseline("0.1.0", True, AFTER, list(CATALOGUE), WITHOUT)
     with pytest.raises(ValueError, match="first line"):
         read_baseline(WITHOUT)
 

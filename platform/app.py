@@ -112,14 +112,15 @@ def build_app(server: Server, settings: Settings) -> Starlette:
     sso_pages = SsoPages(desk, sso, secret=server.secrets.derive("sign-in transaction").hex())
 
     schema = api_schema()
-    streams, sockets = Streams(schema, callers, hub), Sockets(schema, callers, hub)
+    deadline = settings.deadline_ms / 1000
+    streams, sockets = Streams(schema, callers, hub, deadline), Sockets(schema, callers, hub, deadline)
     endpoint = Endpoint(
         schema,
         bearer_context,
         get=settings.get_queries,
         uploads=True,
         explain=settings.explain,
-        deadline=settings.deadline_ms / 1000,
+        deadline=deadline,
         streams=streams,
     )
     graphql = Route("/graphql", endpoint)

@@ -96,7 +96,9 @@ class StaffDesk:
             raise Throttled("too many pages follow something", retry_after=10.0)
         self._following[key] += 1
         try:
-            async with aclosing(answers(api_schema(), context, Operation(document, dict(variables), name))) as found:
+            operation = Operation(document, dict(variables), name)
+            deadline = self._platform().settings.deadline_ms / 1000
+            async with aclosing(answers(api_schema(), context, operation, deadline=deadline)) as found:
                 async for answer in found:
                     yield json.loads(answer)
         except NoAnswer as refusal:

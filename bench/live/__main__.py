@@ -4,7 +4,8 @@
 
 The real server in a process of its own, as in `bench.reads`; the sockets are opened from this process, each with one
 `storeChanges` over one of four stores. Printed: the server's resident memory for each socket that was opened, its processor
-time while nothing happens, and from the commit of a complaint to its arrival at the first and the last follower of its store.
+time while nothing happens, from the commit of a complaint to its arrival at the first and the last follower of its store, and
+how long an ordinary request takes meanwhile, and otherwise.
 """
 
 import argparse
@@ -72,6 +73,22 @@ def processor(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+async def asked(port: int, token: str, store: str) -> float:
+    """Seconds that an ordinary request takes."""
+    query = "query($id: ID!) { store(id: $id) { customers(first: 2) { edges { node { id } } } } }"
+    body = json.dumps({"query": query, "variables": {"id": store}}).encode()
+    head = f"POST /graphql HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    began = time.perf_counter()
+    writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    answer = await reader.readuntil(b"}}")
+    took = time.perf_counter() - began
+    writer.close()
+    if b"200 OK" not in answer or b'"edges"' not in answer:
+        raise RuntimeError(answer.decode())
+    return took
+
+
 async def filed(platform: Platform, store: ResolvedStore) -> float:
     """File a complaint; the moment after its commit."""
     async with open_work(platform, store, Actor.for_system("bench", store.group_id)) as work:
@@ -104,7 +121,8 @@ async def measure(server: Server, world: World, pid: int, port: int, given: argp
         await asyncio.sleep(IDLE_SECONDS)
         print(f"idle: {(processor(pid) - began) / IDLE_SECONDS:.1%} of a processor")
         watching = [one for at, one in enumerate(sockets) if at % len(stores) == 0]
-        firsts, lasts = [], []
+        firsts, lasts, others = [], [], []
+        alone = [await asked(port, known[0], ids.store_id(stores[1].id)) for _ in range(EVENTS)]
         for _ in range(EVENTS):
             arrivals: list[float] = []
 
@@ -114,12 +132,19 @@ async def measure(server: Server, world: World, pid: int, port: int, given: argp
 
             waiting = asyncio.gather(*(arrive(one) for one in watching))
             committed = await filed(platform, stores[0])
+            while not waiting.done():
+                others.append(await asked(port, known[0], ids.store_id(stores[1].id)))
             await waiting
             firsts.append(min(arrivals) - committed)
             lasts.append(max(arrivals) - committed)
             await asyncio.sleep(0.2)
         print(f"an event to {len(watching)} followers of its store, after its commit, median of {EVENTS}: ", end="")
         print(f"first {statistics.median(firsts) * 1e3:.0f} ms, last {statistics.median(lasts) * 1e3:.0f} ms")
+        slowest = sorted(others)[int(len(others) * 0.99)]
+        print(
+            f"an ordinary request meanwhile: median {statistics.median(others) * 1e3:.0f} ms, 99 of 100 within ", end=""
+        )
+        print(f"{slowest * 1e3:.0f} ms; otherwise {statistics.median(alone) * 1e3:.0f} ms")
         await asyncio.gather(*(one.close() for one in sockets))
         await asyncio.sleep(3)
         print(f"after all have left: {resident(pid):.0f} MB")

@@ -31,6 +31,8 @@ _GAP: Final = 0.02
 _BATCH: Final = 500
 #: Events that wait for one follower in memory at most; whoever has more waiting reads the feed again from where they are.
 MOST_WAITING: Final = 1_000
+#: Answers of events that a process makes at the same time.
+AT_ONCE: Final = 8
 
 OpenStore = Callable[[ResolvedStore], AbstractAsyncContextManager[AsyncSession]]
 log = logger("forecourt.followers")
@@ -302,6 +304,8 @@ class Hub:
 
     feeds: Feeds
     bells: Bells
+    #: answers of events that are made at the same time: an event with hundreds of followers leaves room for ordinary requests
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
     async def aclose(self) -> None:
         """The process ends: whoever follows something is let go."""

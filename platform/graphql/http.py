@@ -99,7 +99,7 @@ class Endpoint:
             media = accepted(headers.get(b"accept", b""))
             operation = await self._operation(request, receive, headers)
             one.starts(self.deadline)
-            answer = await self._answer(request, operation, media, headers.get(HEADER))
+            answer = await self._answer(request, operation, media)
         except Malformed as error:
             answer = _malformed(error, media, headers)
         except asyncio.CancelledError:
@@ -122,8 +122,8 @@ class Endpoint:
                 await operation.form.close()
         await answer(send)
 
-    async def _answer(self, request: Request, operation: Operation, media: bytes, key: bytes | None) -> Answer:
-        repeat = None if key is None or not operation.writes else await repeat_of(key, operation)
+    async def _answer(self, request: Request, operation: Operation, media: bytes) -> Answer:
+        repeat = await repeat_of(operation) if operation.key is not None else None
         context = await self.make_context(request)
         context.repeat = repeat
         query, variables, name, writes = operation[:4]
@@ -146,6 +146,11 @@ class Endpoint:
         return operation
 
     async def _operation(self, request: Request, receive: Receive, headers: Mapping[bytes, bytes]) -> Operation:
+        operation = await self._read(request, receive, headers)
+        key = headers.get(HEADER)
+        return operation if key is None else operation._replace(key=key.decode("latin-1"))
+
+    async def _read(self, request: Request, receive: Receive, headers: Mapping[bytes, bytes]) -> Operation:
         method = request.scope["method"]
         if method == "GET" and self.get:
             query_string = request.scope["query_string"]

@@ -93,13 +93,13 @@ class Repeat:
         return answer | {"extensions": more}
 
 
-def key_of(header: bytes) -> str:
-    """The key of a header, with or without the quotation marks of a structured field.
+def key_of(given: str) -> str:
+    """The key that was given, with or without the quotation marks of a structured field.
 
     Raises:
         Malformed: 400, it is none.
     """
-    text = header.decode("latin-1").strip()
+    text = given.strip()
     if len(text) > 1 and text[0] == text[-1] == '"':
         text = text[1:-1]
     if not _KEY.fullmatch(text):
@@ -107,13 +107,16 @@ def key_of(header: bytes) -> str:
     return text
 
 
-async def repeat_of(header: bytes, operation: Operation) -> Repeat:
-    """What a request under a key is recognised by: its document, variables (files by their content) and operation's name.
+async def repeat_of(operation: Operation) -> Repeat | None:
+    """What a request under a key is recognised by: its document, variables (files by their content) and operation's name. None
+    without a key, or where nothing may be written.
 
     Raises:
         Malformed: 400, the key is none.
     """
-    key = key_of(header)
+    if operation.key is None or not operation.writes:
+        return None
+    key = key_of(operation.key)
     variables = operation.variables
     written = _written(variables) if operation.form is None else await asyncio.to_thread(_written, variables)
     digest = sha256()

@@ -28,6 +28,8 @@ class Operation(NamedTuple):
     form: FormData | None = None
     #: what the client calls it on an event stream
     id: str | None = None
+    #: its idempotency key
+    key: str | None = None
 
 
 def from_body(body: bytes) -> Operation:
@@ -115,10 +117,18 @@ def _from_parts(whole: str, parts: Any) -> Operation:
         raise Malformed(400, "query", malformed.expected(str, query))
     if "\\u" in query and _NO_LITERAL.search(query):
         raise Malformed(400, "query", malformed.NO_TEXT)
-    given = extensions or {}
-    id_ = given.get("operationId")
+    if not extensions:
+        return Operation(query, variables or {}, name)
+    id_, key = extensions.get("operationId"), extensions.get("idempotencyKey")
+    if key is not None and not isinstance(key, str):
+        raise Malformed(400, "extensions.idempotencyKey", malformed.expected(str, key))
     return Operation(
-        query, variables or {}, name, explain=given.get("explain") is True, id=id_ if isinstance(id_, str) else None
+        query,
+        variables or {},
+        name,
+        explain=extensions.get("explain") is True,
+        id=id_ if isinstance(id_, str) else None,
+        key=key,
     )
 
 

@@ -26,7 +26,7 @@ async def answered(
         KeyRefused: nothing of it ran.
     """
     operation = Operation(query, dict(variables))
-    context.repeat = await repeat_of(key.encode(), operation)
+    context.repeat = await repeat_of(operation._replace(key=key))
     body, _ = await run_encoded(schema, context, Asked(query, operation.variables))
     found: dict[str, Any] = json.loads(body)
     extensions = found.pop("extensions", {})

@@ -200,3 +200,12 @@ async def _provider(work: GroupWork) -> tuple[UUID, UUID]:
     domains = await group_domains(work.session, work.group.id, provider)
     domain = domains[0].id if domains else await providers.add_domain(work, provider, domain="rows.example")
     return provider, domain
+
+
+async def told_rows(desk: Desk) -> dict[str, UUID]:
+    """`store_rows`, with an event about each."""
+    rows = await store_rows(desk)
+    async with desk.work() as work:
+        for entity, row in rows.items():
+            work.emit("Imported", entity, row, customer=str(new_id()))
+    return rows

@@ -11,7 +11,7 @@ from forecourt.tenancy.ids import new_id
 from tests.conftest import World
 from tests.domain.desk import Desk, make_desk
 from tests.graphql.live import LiveApi, codes
-from tests.graphql.rows import store_rows
+from tests.graphql.rows import told_rows
 
 pytestmark = pytest.mark.anyio
 
@@ -36,12 +36,7 @@ async def desk(live_api: LiveApi, world: World) -> Desk:
 
 @pytest.fixture
 async def told(live_api: LiveApi, desk: Desk) -> dict[str, UUID]:
-    """A row of every entity in store a1, with an event about each."""
-    rows = await store_rows(desk)
-    async with desk.work() as work:
-        for entity, row in rows.items():
-            work.emit("Imported", entity, row, customer=str(new_id()))
-    return rows
+    return await told_rows(desk)
 
 
 @pytest.mark.parametrize("role", sorted(ROLES))

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -17,6 +17,7 @@ from forecourt.domain import followers
 from forecourt.domain.followers import Hub, made_hub
 from forecourt.errors import Unauthenticated
 from forecourt.graphql.context import Context
+from forecourt.graphql.live import stream
 from forecourt.graphql.live.fields import Live
 from forecourt.graphql.live.stream import NoAnswer, answers
 from forecourt.graphql.operation import Operation
@@ -25,7 +26,7 @@ from forecourt.tenancy.session import store_session
 from tests.conftest import World
 from tests.domain.desk import Desk, make_desk
 from tests.graphql.live import LiveApi
-from tests.graphql.rows import store_rows
+from tests.graphql.rows import told_rows
 from tests.graphql.test_changes import read
 
 pytestmark = pytest.mark.anyio
@@ -43,12 +44,7 @@ async def desk(live_api: LiveApi, world: World) -> Desk:
 
 @pytest.fixture
 async def told(live_api: LiveApi, desk: Desk) -> dict[str, UUID]:
-    """A row of every entity in store a1, with an event about each."""
-    rows = await store_rows(desk)
-    async with desk.work() as work:
-        for entity, row in rows.items():
-            work.emit("Imported", entity, row)
-    return rows
+    return await told_rows(desk)
 
 
 @pytest.fixture
@@ -192,6 +188,34 @@ async def test_one_reader_serves_all_followers_of_a_store(live_api: LiveApi, des
         async with desk.work() as work:
             work.emit("X", "Complaint", new_id())
         assert [change(answer)["event"] for answer in await asyncio.gather(*waiting)] == ["X", "X"]
+
+
+async def test_answers_of_one_event_are_made_a_few_at_a_time(
+    live_api: LiveApi, desk: Desk, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    making, most, made = 0, 0, stream._answer
+
+    async def counted(*given: Any) -> bytes:
+        nonlocal making, most
+        making += 1
+        most = max(most, making)
+        await asyncio.sleep(0.01)
+        try:
+            return await made(*given)
+        finally:
+            making -= 1
+
+    monkeypatch.setattr(stream, "_answer", counted)
+    asker = Asker(live_api, hub, live_api.actor(("CS_AGENT", "a1")))
+    async with AsyncExitStack() as stack:
+        where = {"id": live_api.store_id("a1")}
+        every = [await stack.enter_async_context(asker.follow(**where)) for _ in range(3 * followers.AT_ONCE)]
+        waiting = [asyncio.ensure_future(one()) for one in every]
+        await asyncio.sleep(0.3)
+        async with desk.work() as work:
+            work.emit("X", "Complaint", new_id())
+        assert {change(answer)["event"] for answer in await asyncio.gather(*waiting)} == {"X"}
+    assert most == followers.AT_ONCE
 
 
 async def test_the_process_lets_its_followers_go_when_it_ends(live_api: LiveApi, desk: Desk, hub: Hub) -> None:

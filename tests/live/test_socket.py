@@ -117,6 +117,7 @@ def test_what_ends_a_socket_before_it_is_opened(served: Live, messages: list[Any
         ({"type": "subscribe", "id": "1", "payload": []}, 4400),
         ({"type": "subscribe", "id": "1", "payload": {"query": 1}}, 4400),
         ({"type": "subscribe", "id": "1", "payload": {"query": "{ viewer { name } }", "variables": []}}, 4400),
+        ({"type": "subscribe", "id": "1", "payload": {**NAME, "extensions": {"idempotencyKey": 1}}}, 4400),
         ({"type": "complete"}, 4400),
     ],
 )
@@ -221,9 +222,46 @@ def test_so_many_operations_run_on_a_socket(served: Live, token: str) -> None:
         refused = heard(made)
         assert (refused["id"], refused["type"]) == (f"{MOST_OPERATIONS}", "error")
         assert refused["payload"][0]["extensions"]["code"] == "THROTTLED"
+        assert refused["payload"][0]["message"] == f"At most {MOST_OPERATIONS} operations run on a socket at once."
         say(made, id="0", type="complete")
         subscribe(made, "again", NAME)
         assert heard(made)["id"] == "again"
+
+
+def complaint(live: Live, text: str, key: Any) -> dict[str, Any]:
+    """A complaint under an idempotency key."""
+    document = "mutation($input: FileComplaintInput!) { fileComplaint(input: $input) { complaint { id } } }"
+    given = {
+        "storeId": live.store_id("a1"), "record": "COMPLAINT", "area": "SALES", "kind": "SERVICE",
+        "receivedAt": "2026-09-07T01:00:00Z", "text": text,
+    }  # fmt: skip
+    return {"query": document, "variables": {"input": given}, "extensions": {"idempotencyKey": key}}
+
+
+def test_a_mutation_under_a_key_happens_once(served: Live, token: str) -> None:
+    key = new_id().hex
+    answers = []
+    for _ in range(2):  # a client that lost its socket sends the same on the next one
+        with opened(served, token) as made:
+            subscribe(made, "1", complaint(served, "没有回电话", key))
+            answers.append(heard(made)["payload"])
+            assert heard(made)["type"] == "complete"
+    first, again = answers
+    assert first["data"] == again["data"] and first["data"]["fileComplaint"]["complaint"]["id"]
+    assert [one["extensions"]["idempotency"]["replayed"] for one in answers] == [[], ["fileComplaint"]]
+
+
+@pytest.mark.parametrize(("text", "key"), [("另一件", None), ("没有回电话", "a key")])
+def test_a_key_that_is_refused(served: Live, token: str, text: str, key: str | None) -> None:
+    used = new_id().hex
+    with opened(served, token) as made:
+        subscribe(made, "1", complaint(served, "没有回电话", used))
+        assert (heard(made)["type"], heard(made)["type"]) == ("next", "complete")
+        subscribe(made, "2", complaint(served, text, used if key is None else key))
+        refused = heard(made)
+        assert (refused["id"], refused["type"]) == ("2", "error")
+        assert refused["payload"][0]["extensions"] == {"code": "BAD_USER_INPUT", "part": "idempotency-key"}
+        assert refused["payload"][0]["message"].startswith("idempotency-key: ")
 
 
 def test_so_many_sockets_a_caller_has(served: Live, token: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,6 +116,8 @@ class Streams:
     schema: ApiSchema
     callers: Callable[[], Callers]
     hub: Callable[[], Hub]
+    #: seconds that an operation which is answered once may take
+    deadline: float | None = None
     keep_seconds: float = KEEP_SECONDS
     reserved_seconds: float = RESERVED_SECONDS
     slow_seconds: float = SLOW_SECONDS
@@ -279,7 +281,8 @@ class Streams:
         named = id_ or None
         try:
             renew = self._renewing(stream.caller)
-            async with aclosing(answers(self.schema, await renew(), operation)) as found:
+            told = answers(self.schema, await renew(), operation, deadline=self.deadline)
+            async with aclosing(told) as found:
                 async for one in found:
                     await stream.mailbox.put(_next(one, named))
             await self._finish(stream, id_, _complete(named))

@@ -6,7 +6,7 @@ every event, and a socket ends with its caller's rights (docs/decisions/0030-liv
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -19,7 +19,7 @@ from ...domain.followers import Hub
 from ...errors import Throttled, Unauthenticated, Unavailable
 from ..context import Context
 from ..encode import encoded
-from ..errors import CATALOGUE
+from ..errors import CATALOGUE, Saying
 from ..malformed import Malformed
 from ..operation import Operation, from_message, read_json
 from ..schema import ApiSchema
@@ -66,6 +66,11 @@ FAILED = Close(1011, "Internal error")
 UNAVAILABLE = Close(1013, "Not available at the moment")
 
 
+def too_many_operations(limit: int) -> Saying:
+    """Why one more is refused on a socket."""
+    return Saying(f"一个连接上最多同时运行 {limit} 个操作。", f"At most {limit} operations run on a socket at once.")
+
+
 class Closing(Exception):
     """The socket is to be closed."""
 
@@ -90,6 +95,8 @@ class Sockets:
     schema: ApiSchema
     callers: Callable[[], Callers]
     hub: Callable[[], Hub]
+    #: seconds that an operation which is answered once may take
+    deadline: float | None = None
     init_seconds: float = INIT_SECONDS
     slow_seconds: float = SLOW_SECONDS
     most_operations: int = MOST_OPERATIONS
@@ -267,8 +274,7 @@ class _Socket:
         except Malformed as error:
             raise bad(f"{error.part}: {error.in_language('en')}"[:120]) from error
         if len(self.operations) >= self.to.most_operations:
-            limit = self.to.most_operations
-            await self._refuse(id_, [_error("THROTTLED", f"At most {limit} operations run on a socket at once.")])
+            await self._refuse(id_, [self._error("THROTTLED", too_many_operations(self.to.most_operations))])
             return
         self.operations[id_] = self._begin(self._run(id_, operation))
 
@@ -279,7 +285,7 @@ class _Socket:
         renew = self._renewing(self.caller)
         before = b'{"id":%s,"type":"next","payload":' % orjson.dumps(id_)
         try:
-            async with aclosing(answers(self.to.schema, await renew(), operation)) as found:
+            async with aclosing(self._answers(await renew(), operation)) as found:
                 async for answer in found:
                     await self._write(b"%s%s}" % (before, answer))
             if self._over(id_, task):
@@ -295,7 +301,7 @@ class _Socket:
             self.end(None)
         except Unavailable:
             if self._over(id_, task):
-                await self._refuse(id_, [_error("UNAVAILABLE", CATALOGUE["UNAVAILABLE"].en)])
+                await self._refuse(id_, [self._error("UNAVAILABLE", CATALOGUE["UNAVAILABLE"])])
         except Exception:
             logger.exception("an operation of a socket failed")
             self.end(FAILED)
@@ -307,6 +313,13 @@ class _Socket:
             return context
 
         return renew
+
+    def _answers(self, context: Context, operation: Operation) -> AsyncGenerator[bytes, None]:
+        return answers(self.to.schema, context, operation, deadline=self.to.deadline)
+
+    def _error(self, code: str, saying: Saying) -> dict[str, Any]:
+        language = "" if self.caller is None else self.caller.request.headers.get("accept-language", "")
+        return {"message": saying.in_language(language), "extensions": {"code": code}}
 
     def _over(self, id_: str, task: "asyncio.Task[Any] | None") -> bool:
         """The operation has ended; False: the client ended it before, and may have begun another with the same id."""
@@ -334,7 +347,3 @@ def _id(message: dict[str, Any]) -> str:
     if not isinstance(found, str) or not 0 < len(found) <= MOST_ID:
         raise bad(f"An id is a text of 1 to {MOST_ID} characters")
     return found
-
-
-def _error(code: str, message: str) -> dict[str, Any]:
-    return {"message": message, "extensions": {"code": code}}

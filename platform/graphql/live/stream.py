@@ -17,12 +17,14 @@ from ..compiled.document import Document
 from ..context import Context
 from ..cost import Priced
 from ..encode import encoded
-from ..errors import formatted
+from ..errors import KeyRefused, formatted
+from ..idempotency import repeat_of
+from ..malformed import Malformed
 from ..measure import TooLarge
 from ..operation import Operation
 from ..run import Asked, MutationNotAllowed, run_encoded
 from ..schema import ApiSchema
-from .fields import Delivery
+from .fields import Delivery, live_of
 
 
 class NoAnswer(Exception):
@@ -33,8 +35,11 @@ class NoAnswer(Exception):
         self.errors = errors
 
 
-async def answers(schema: ApiSchema, context: Context, operation: Operation) -> AsyncGenerator[bytes, None]:
-    """The answers of an operation, each as JSON: one, or of a subscription one for each event.
+async def answers(
+    schema: ApiSchema, context: Context, operation: Operation, *, deadline: float | None = None
+) -> AsyncGenerator[bytes, None]:
+    """The answers of an operation, each as JSON: one, or of a subscription one for each event. `deadline` is how many seconds what
+    is answered once may take.
 
     Raises:
         NoAnswer: the request is refused, or a subscription cannot go on.
@@ -49,12 +54,16 @@ async def answers(schema: ApiSchema, context: Context, operation: Operation) -> 
                 async for one in found:
                     yield one
             return
+        context.repeat = await repeat_of(operation)
         asked = Asked(operation.query, operation.variables, operation.name, operation.writes)
-        async with asyncio.timeout(_deadline(context)):
+        async with asyncio.timeout(deadline):
             answer, ran = await run_encoded(schema, context, asked)
+    except Malformed as error:
+        said = {"code": "BAD_USER_INPUT", "part": error.part}
+        raise NoAnswer({"message": error.in_language(context.language), "extensions": said}) from error
     except TooLarge as error:
         raise NoAnswer(_formatted(error, context)) from error
-    except (Forbidden, MutationNotAllowed, Throttled, TimeoutError) as error:
+    except (Forbidden, KeyRefused, MutationNotAllowed, Throttled, TimeoutError) as error:
         raise NoAnswer(_said(error, context)) from error
     if not ran:
         raise NoAnswer(*orjson.loads(answer)["errors"])
@@ -82,16 +91,26 @@ async def _events(
     GRAPHQL_OPERATIONS.labels("subscription", "core", "ok").inc()
     async with aclosing(events):
         try:
-            async for delivery in events:  # each is paid for like a query that asks for the same
-                paid = await paid_for(delivery.context, priced, operation.variables)
-                answer = await _answer(executor, delivery)
-                if paid is not None:
-                    paid.settle(answer.count(b"{"))
-                yield answer
+            async for delivery in events:
+                yield await _paid(executor, delivery, priced, operation)
         except (NoAnswer, Unauthenticated, GeneratorExit):
             raise
         except Exception as error:
             raise NoAnswer(_said(error, context)) from error
+
+
+async def _paid(executor: Executor[Any], delivery: Delivery, priced: Priced, operation: Operation) -> bytes:
+    """The answer of one event, when it is its turn. It is paid for like a query that asks for the same."""
+    paid = await paid_for(delivery.context, priced, operation.variables)
+    cost = 0
+    try:
+        async with live_of(delivery.context).hub.turns:
+            answer = await _answer(executor, delivery)
+        cost = answer.count(b"{")
+        return answer
+    finally:
+        if paid is not None:
+            paid.settle(cost)
 
 
 async def _answer(executor: Executor[Any], delivery: Delivery) -> bytes:
@@ -104,11 +123,6 @@ async def _answer(executor: Executor[Any], delivery: Delivery) -> bytes:
     if result.errors:
         answer["errors"] = [_formatted(error, delivery.context) for error in result.errors]
     return encoded(answer)
-
-
-def _deadline(context: Context) -> float | None:
-    """Seconds that an operation which is answered once may take."""
-    return None if context.platform is None else context.platform.settings.deadline_ms / 1000
 
 
 def _said(error: Exception, context: Context) -> dict[str, Any]:

@@ -48,6 +48,23 @@ def test_a_repetition_is_marked(served: Served) -> None:
     assert "idempotency" not in sent(served, None).json["extensions"]
 
 
+def test_a_key_in_the_body(served: Served) -> None:
+    """The header counts where both are there."""
+    filed = {
+        "storeId": served.store_id("a1"), "record": "COMPLAINT", "area": "SALES", "kind": "DELIVERY",
+        "receivedAt": "2026-09-07T01:00:00Z", "text": "交车迟了",
+    }  # fmt: skip
+    body = {"query": FILE, "variables": {"input": filed}, "extensions": {"idempotencyKey": "order-1"}}
+    first = sent(served, "order-1")
+    in_body, both = (
+        exchange(served.port, asked(json.dumps(body).encode(), token=served.token, accept=RESPONSE, **more))
+        for more in ({}, {"idempotency_key": "order-2"})
+    )
+    assert in_body is not None and both is not None
+    assert in_body.json["data"] == first.json["data"] and in_body.headers["idempotency-replayed"] == "true"
+    assert both.json["data"] != first.json["data"] and "idempotency-replayed" not in both.headers
+
+
 @pytest.mark.parametrize("key", ["", " ", '"', '""', "a b", "a,b", "键", "x" * 256, "a\tb", '"a'])
 def test_what_is_no_key_is_refused(served: Served, key: str) -> None:
     answer = sent(served, key.encode().decode("latin-1"))

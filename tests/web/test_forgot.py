@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.testclient import TestClient
 
+from forecourt.access_log import ACCESS
 from forecourt.auth.actor import Actor
 from forecourt.auth.letters import MOST_RESETS, Forgetful, forgetful
 from forecourt.auth.throttle import RESETS
@@ -165,6 +166,7 @@ def test_a_link_ends_after_half_an_hour_and_its_token_is_kept_nowhere(
     configure_logs(stream=written)
     assert client.get(path).status_code == 200
     assert client.get(path[:-1] + ("A" if path[-1] != "A" else "B")).status_code == 404
+    ACCESS.flush()
     structlog.reset_defaults()
     logs = written.getvalue()
     assert '"event": "request"' in logs and token not in logs

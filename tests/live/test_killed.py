@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import httpx2
@@ -33,6 +34,8 @@ class Api:
             self.port = free.getsockname()[1]
         self._home = str(world.database.settings.home)
         self.process: subprocess.Popen[bytes] | None = None
+        #: what it says, of all its lives
+        self._says = TemporaryFile()  # noqa: SIM115  (as long as this is)
 
     @property
     def url(self) -> str:
@@ -45,7 +48,7 @@ class Api:
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": paths},
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=self._says,
         )
         deadline = time.monotonic() + 60
         while True:
@@ -54,6 +57,11 @@ class Api:
                     return
             assert time.monotonic() < deadline and self.process.poll() is None
             time.sleep(0.05)
+
+    def said(self) -> str:
+        """The last of it."""
+        self._says.seek(max(0, self._says.seek(0, os.SEEK_END) - 5_000))
+        return self._says.read().decode(errors="replace")
 
     def stop(self, by: signal.Signals = signal.SIGKILL) -> int:
         assert self.process is not None
@@ -70,6 +78,7 @@ def running(world: World) -> Iterator[Api]:
     finally:
         if api.process is not None and api.process.poll() is None:
             api.stop()
+        api._says.close()
 
 
 def latest(world: World, api: Api, token: str, store: str) -> Any:
@@ -157,7 +166,7 @@ def test_a_process_that_is_told_to_stop_lets_its_followers_go(world: World, writ
                 follower.until("connected")
             time.sleep(0.5)
             began = time.monotonic()
-            assert api.stop(signal.SIGTERM) in (0, -signal.SIGTERM)
+            assert api.stop(signal.SIGTERM) in (0, -signal.SIGTERM), api.said()
             assert time.monotonic() - began < 8
             assert followers[0].until("closed")["closed"] == 1012
             for follower in followers[1:]:

@@ -10,8 +10,7 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-#: Seconds for the head of a request, from the first byte or from the connection, and for an answer that is not taken; at most
-#: two looks more.
+#: Seconds for the head of a request, from the first byte or from the connection; and for an answer that is not taken.
 PATIENCE: Final = 30.0
 #: Bytes of a request's head.
 MOST_HEAD: Final = 65_536
@@ -104,11 +103,10 @@ class BoundedConnection(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        #: the head that comes in several pieces, by its request, and its bytes
+        #: the request whose head comes in several pieces, and the bytes of it
         self.long_head: Any = None
         self.head_size = 0
-        #: for the head of which request is waited, since when; and since when an answer is not taken
-        self.awaited: Any = None
+        #: since when a head is awaited, and an answer is not taken
         self.waits_since: float | None = None
         self.stuck_since: float | None = None
 
@@ -134,7 +132,7 @@ class BoundedConnection(HttpToolsProtocol):
         super().data_received(data)
         if self.in_head:
             if self.long_head is not self.scope:
-                self.long_head, self.head_size = self.scope, 0
+                self.long_head, self.head_size, self.waits_since = self.scope, 0, self.loop.time()
             self.head_size += len(data)
             if self.head_size > MOST_HEAD and not self.transport.is_closing():
                 self.transport.write(_TOO_LARGE)
@@ -154,8 +152,8 @@ class BoundedConnection(HttpToolsProtocol):
         answering = self.cycle is not None and not self.cycle.response_complete
         if not self.in_head and (answering or self.timeout_keep_alive_task is not None):
             self.waits_since = None
-        elif self.waits_since is None or self.awaited is not self.scope:
-            self.awaited, self.waits_since = self.scope, now
+        elif self.waits_since is None:
+            self.waits_since = now
         elif now - self.waits_since > self.patience:
             if not answering:
                 self.transport.write(_TOO_SLOW)

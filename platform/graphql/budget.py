@@ -9,7 +9,7 @@ that no report of HQ keeps a store waiting.
 
 import asyncio
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -185,9 +185,8 @@ class Caller:
     ledger: Ledger
     app: str
     group_id: UUID
-    #: operations that run, and those that wait for one to end
-    _running: int = field(init=False, default=0)
-    _waiting: "deque[asyncio.Future[None]]" = field(init=False, default_factory=deque)
+    #: held by each operation that runs; whoever waits longest is the next
+    running: asyncio.Semaphore = field(init=False, default_factory=lambda: asyncio.Semaphore(AT_ONCE))
     _refused_at: float = field(init=False, default=-_HELD)
 
     def __post_init__(self) -> None:
@@ -205,32 +204,6 @@ class Caller:
             if len(self._of_stores) > 1_000:
                 self._of_stores.popitem(last=False)
         return found
-
-    def enter(self) -> "Awaitable[None] | None":
-        """Another operation may run; where it must wait for that, what to wait for. `leave` must follow."""
-        if self._running < AT_ONCE:
-            self._running += 1
-            return None
-        return self._turn()
-
-    async def _turn(self) -> None:
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self.leave()
-            raise
-
-    def leave(self) -> None:
-        """An operation has ended: who waits longest may run in its place."""
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                return
-        self._running -= 1
 
     def take(self, cost: int, stores: Mapping[UUID, int]) -> "Reserved | None":
         """`reserve` where this process has enough of everything; None where others must be asked first."""

@@ -123,7 +123,7 @@ class Endpoint:
         await answer(send)
 
     async def _answer(self, request: Request, operation: Operation, media: bytes) -> Answer:
-        repeat = await repeat_of(operation) if operation.key is not None else None
+        repeat = await repeat_of(operation)
         context = await self.make_context(request)
         context.repeat = repeat
         query, variables, name, writes = operation[:4]

@@ -94,13 +94,8 @@ async def run_encoded(schema: ApiSchema, context: Context, asked: Asked) -> tupl
     if caller is None:
         answer = await answered_by(schema, context, asked)
     else:
-        wait = caller.enter()
-        if wait is not None:
-            await wait
-        try:
+        async with caller.running:
             answer = await answered_by(schema, context, asked)
-        finally:
-            caller.leave()
     if context.repeat is not None:
         answer = _marked(answer, context.repeat)
     ran = "data" in answer.found
@@ -129,13 +124,16 @@ def _marked(answer: Answer, repeat: Repeat) -> Answer:
         raise
 
 
+def objects_in(found: Mapping[str, Any], body: bytes) -> int:
+    """The objects of an answer, given also as JSON; a brace within a text counts as one as well."""
+    errors = found.get("errors")
+    around = 1 + (found.get("data") is not None)
+    return max(0, body.count(b"{") - around - (encoded(errors).count(b"{") if errors else 0))
+
+
 def _settle(answer: Answer, body: bytes) -> tuple[int, Level | None]:
-    """What it did cost: the objects of the answer, where a brace within a text counts as one as well; never more than was
-    taken."""
-    errors = answer.found.get("errors")
-    around = 1 + (answer.found.get("data") is not None)
-    objects = body.count(b"{") - around - (encoded(errors).count(b"{") if errors else 0)
-    actual = min(answer.cost or 0, max(0, objects) + MUTATION * answer.mutations)
+    """What it did cost; never more than was taken."""
+    actual = min(answer.cost or 0, objects_in(answer.found, body) + MUTATION * answer.mutations)
     return actual, answer.reserved.settle(actual) if answer.reserved is not None else None
 
 

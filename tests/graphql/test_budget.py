@@ -128,20 +128,19 @@ def test_operations_of_one_caller_wait_for_one_another() -> None:
     async def run() -> None:
         caller = Shared().ledger().caller("client:a", GROUP)
         for _ in range(AT_ONCE):
-            assert caller.enter() is None
-        turns = [caller.enter() for _ in range(3)]
-        waiting = [asyncio.ensure_future(turn) for turn in turns if turn is not None]
+            await caller.running.acquire()
+        waiting = [asyncio.ensure_future(caller.running.acquire()) for _ in range(3)]
         await asyncio.sleep(0)
         assert not any(one.done() for one in waiting)
         waiting[0].cancel()
-        caller.leave()
+        caller.running.release()
         await asyncio.sleep(0.01)
         assert [one.done() for one in waiting] == [True, True, False]
         for _ in range(AT_ONCE):
-            caller.leave()
+            caller.running.release()
         await asyncio.wait_for(waiting[2], 5)
-        caller.leave()
-        assert caller._running == 0
+        caller.running.release()
+        assert caller.running._value == AT_ONCE
 
     asyncio.run(run())
 

@@ -195,7 +195,7 @@ async def test_answers_of_one_event_are_made_a_few_at_a_time(
 ) -> None:
     making, most, made = 0, 0, stream._answer
 
-    async def counted(*given: Any) -> bytes:
+    async def counted(*given: Any) -> dict[str, Any]:
         nonlocal making, most
         making += 1
         most = max(most, making)

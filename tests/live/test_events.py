@@ -14,7 +14,7 @@ from forecourt.domain.accounts import actions
 from forecourt.graphql.live import events
 from forecourt.tenancy.ids import new_id
 from tests.live.conftest import FOLLOW, Live, without_cost
-from tests.live.test_socket import eventually
+from tests.live.test_socket import complaint, eventually
 
 NAME = {"query": "{ viewer { name } }"}
 STREAM = "text/event-stream"
@@ -104,17 +104,10 @@ def test_a_stream_of_its_own(served: Live, token: str) -> None:
 
 @pytest.mark.parametrize("by", ["header", "extension"])
 def test_a_mutation_under_a_key_happens_once(served: Live, token: str, by: str) -> None:
-    document = "mutation($input: FileComplaintInput!) { fileComplaint(input: $input) { complaint { id } } }"
-    given = {
-        "storeId": served.store_id("a1"), "record": "COMPLAINT", "area": "SALES", "kind": "SERVICE",
-        "receivedAt": "2026-09-07T01:00:00Z", "text": "没有回电话",
-    }  # fmt: skip
-    body: dict[str, Any] = {"query": document, "variables": {"input": given}}
     key, headers = new_id().hex, headers_of(token, Accept=STREAM)
+    body = complaint(served, "没有回电话", None if by == "header" else key)
     if by == "header":
         headers["Idempotency-Key"] = key
-    else:
-        body["extensions"] = {"idempotencyKey": key}
     first, again = (httpx2.post(served.url, json=body, headers=headers).text for _ in range(2))
     assert '"replayed":[]' in first and '"replayed":["fileComplaint"]' in again
     assert first.partition('"data":')[2].partition("}}}")[0] == again.partition('"data":')[2].partition("}}}")[0]

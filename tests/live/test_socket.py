@@ -228,8 +228,8 @@ def test_so_many_operations_run_on_a_socket(served: Live, token: str) -> None:
         assert heard(made)["id"] == "again"
 
 
-def complaint(live: Live, text: str, key: Any) -> dict[str, Any]:
-    """A complaint under an idempotency key."""
+def complaint(live: Live, text: str, key: Any = None) -> dict[str, Any]:
+    """A complaint, under an idempotency key."""
     document = "mutation($input: FileComplaintInput!) { fileComplaint(input: $input) { complaint { id } } }"
     given = {
         "storeId": live.store_id("a1"), "record": "COMPLAINT", "area": "SALES", "kind": "SERVICE",

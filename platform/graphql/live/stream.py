@@ -11,7 +11,7 @@ from graphql import ExecutionResult, Executor, GraphQLError, OperationType, crea
 from graphql import execute_subscription_event as execute_event
 
 from ...errors import Forbidden, Throttled, Unauthenticated
-from ...telemetry import GRAPHQL_OPERATIONS
+from ...telemetry import GRAPHQL_COST, GRAPHQL_OPERATIONS
 from ..admission import paid_for, price_of
 from ..compiled.document import Document
 from ..context import Context
@@ -22,7 +22,7 @@ from ..idempotency import repeat_of
 from ..malformed import Malformed
 from ..measure import TooLarge
 from ..operation import Operation
-from ..run import Asked, MutationNotAllowed, run_encoded
+from ..run import Asked, MutationNotAllowed, objects_in, run_encoded
 from ..schema import ApiSchema
 from .fields import Delivery, live_of
 
@@ -106,14 +106,16 @@ async def _paid(executor: Executor[Any], delivery: Delivery, priced: Priced, ope
     try:
         async with live_of(delivery.context).hub.turns:
             answer = await _answer(executor, delivery)
-        cost = answer.count(b"{")
-        return answer
+        body = encoded(answer)
+        cost = min(priced.cost, objects_in(answer, body))
+        GRAPHQL_COST.inc(cost)
+        return body
     finally:
         if paid is not None:
             paid.settle(cost)
 
 
-async def _answer(executor: Executor[Any], delivery: Delivery) -> bytes:
+async def _answer(executor: Executor[Any], delivery: Delivery) -> dict[str, Any]:
     """The answer of one event: a new executor, in the event's own context."""
     event = executor.build_per_event_executor(delivery.root)
     event.context_value = delivery.context
@@ -122,7 +124,7 @@ async def _answer(executor: Executor[Any], delivery: Delivery) -> bytes:
     answer: dict[str, Any] = {"data": result.data}
     if result.errors:
         answer["errors"] = [_formatted(error, delivery.context) for error in result.errors]
-    return encoded(answer)
+    return answer
 
 
 def _said(error: Exception, context: Context) -> dict[str, Any]:

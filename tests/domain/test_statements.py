@@ -9,7 +9,7 @@ from sqlalchemy.sql.base import Executable
 
 from forecourt.domain.entities import ENTITIES
 from forecourt.tenancy.fixed import compiled
-from forecourt.tenancy.reader import compile_sql
+from forecourt.tenancy.reader import pieces
 from forecourt.tenancy.reader.compile_sql import Program, Run, Variant, statements
 from forecourt.tenancy.reader.entity import Reach, Viewer
 from forecourt.tenancy.reader.shape import Child, Compare, Operator, Shape, Slot
@@ -43,7 +43,7 @@ def test_every_level_has_the_rows_above_and_each_value_once(reach: Reach) -> Non
     found = statements(variant, Run(seen, lambda slot: slot.key[1][0]))
     assert len(found) == 1 + len(STEPS)
     for depth, one in enumerate(found):
-        assert "ABOVE" not in one.text
+        assert "PIECE" not in one.text
         assert set(map(int, re.findall(r"\$([0-9]+)", one.text))) == set(range(1, len(one.values) + 1))
         # one filter for each level, of which there are two
         assert len(re.findall(r"\.(?:name|vin) = \$", one.text)) == 1 + depth
@@ -61,7 +61,7 @@ def texts(monkeypatch: pytest.MonkeyPatch) -> list[Executable]:
         found.append(statement)
         return compiled(statement)
 
-    monkeypatch.setattr(compile_sql, "compiled", noted)
+    monkeypatch.setattr(pieces, "compiled", noted)
     return found
 
 

@@ -6,25 +6,25 @@ people and day, a filter's values, a cursor's border. What changes the text make
 asked, the size and direction of a page, the form of a filter, what the viewer may see, which values of a cursor are null.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Numeric, Select, Text, Uuid, bindparam, cast, literal_column, select
 from sqlalchemy.dialects.postgresql import JSONB
 
-from ..fixed import compiled
 from ..lane import Statement
 from . import cursor
 from .entity import Entities, Entity, Field, Kind, Relation, Viewer
+from .pieces import Border, Getter, NotCompilable, Placeholder, Run, held_by, is_plain, reaches
 from .shape import Order, Shape, Slot
 from .sql import (
     Level,
     Values,
     Window,
+    alias_of,
     level,
     root_rows,
     root_total,
@@ -42,34 +42,8 @@ from .sql import (
 
 #: Kinds of columns that leave as the text PostgreSQL writes; whatever else comes in its binary format.
 _AS_TEXT = (Uuid, Numeric, JSONB)
-_PARAMETER = re.compile(r"\$([0-9]+)")
-#: Where a level's statement has the rows above it: the number of the piece that finds them.
-_ABOVE = "__[ABOVE_{}]"
-_PLACE = re.compile(r"\$([0-9]+)|SELECT __\[ABOVE_([0-9]+)\]")
 #: Statements for different nulls in its cursors that a program keeps.
 _MOST_VARIANTS = 4
-
-
-class NotCompilable(Exception):
-    """This shape is left to the interpreter; the text says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What one run of a program knows: who reads, what a slot's value is, and the borders of its pages."""
-
-    viewer: Viewer
-    value: Callable[[Slot], Any]
-    borders: Mapping["Border", Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Border:
-    """One value of a decoded cursor: of which list (in the order of the walk), which side, which key."""
-
-    page: int
-    side: str
-    key: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +82,6 @@ class Read:
     children: Mapping[str, "Read"]
 
 
-Getter = Callable[[Run], Any]
-
-
 @dataclass(frozen=True, slots=True)
 class Template:
     """A statement before store and values are known."""
@@ -147,7 +118,7 @@ class Program:
         if not is_plain(viewer):
             raise NotCompilable("more than reach, people and day decides what this viewer sees")
         self._entities = entities
-        self._viewer = _symbolic(viewer)
+        self._reach = viewer.reach
         self._lists, self._rows, self._moment = dict(lists), dict(rows), moment
         self.pages: list[Page] = []
         for shape in (*lists.values(), *(shape for shape, _ in rows.values())):
@@ -177,7 +148,7 @@ class Program:
             if len(self._variants) >= _MOST_VARIANTS:
                 self._variants.pop(next(iter(self._variants)))
             nulls = {border for border, value in borders.items() if value is None}
-            walk = _Walk(self._entities, self._viewer, self.pages, nulls)
+            walk = _Walk(self._entities, Placeholder.of(self._reach), self.pages, nulls)
             found = self._variants[pattern] = walk.variant(self._lists, self._rows, moment=self._moment)
         return found
 
@@ -213,17 +184,12 @@ def _slot(given: str | Slot | None) -> Slot | None:
 
 
 class _Walk:
-    """Turns the levels of shapes into templates, parents first.
+    """Turns the levels of shapes into templates, parents first."""
 
-    What finds the rows above a level is made text once, and put into the text of every statement below it: SQLAlchemy would
-    write it out anew in each, with all that stands above it in turn.
-    """
-
-    def __init__(self, entities: Entities, viewer: Viewer, pages: Sequence[Page], nulls: set[Border]) -> None:
+    def __init__(self, entities: Entities, viewer: Placeholder, pages: Sequence[Page], nulls: set[Border]) -> None:
         self._entities, self._viewer, self._nulls = entities, viewer, nulls
         self._next = iter(range(len(pages)))
         self._templates: list[Template] = []
-        self._above: list[_Piece] = []
 
     def variant(self, lists: Mapping[str, Shape], rows: Mapping[str, tuple[Shape, Slot]], *, moment: bool) -> Variant:
         if moment:
@@ -274,7 +240,7 @@ class _Walk:
         for key, child in lv.shape.children.items():
             below = lv.entity.relation_by_name[child.relation]
             if below.local not in above:
-                above[below.local] = self._stand_in(values(below.local))
+                above[below.local] = self._viewer.above(values(below.local))
             children[key] = self._below(below, child.shape, above[below.local])
         return Read(
             shape=lv.shape,
@@ -296,7 +262,6 @@ class _Walk:
         )
 
     def _level(self, shape: Shape) -> Level:
-        _require_steady(self._entities[shape.entity], self._viewer)
         return level(self._entities, self._viewer, shape)
 
     def _window(self, shape: Shape) -> Window:
@@ -312,49 +277,15 @@ class _Walk:
         return Window(size_of(page), page.last is not None, *sides)
 
     def _add(self, statement: Select[Any]) -> int:
-        self._templates.append(_template(statement, self._viewer, self._above))
+        self._templates.append(_template(statement, self._viewer))
         return len(self._templates) - 1
 
-    def _stand_in(self, values: Select[Any]) -> Select[Any]:
-        """For what finds the rows above a level, in the statements below."""
-        self._above.append(_piece(values, self._viewer, self._above))
-        return select(literal_column(_ABOVE.format(len(self._above) - 1)))
 
-
-class _Piece(NamedTuple):
-    """A statement or a part of one as text, and what stands in its `$1` …: a key for equal values, a word, and the value."""
-
-    text: str
-    parameters: Sequence[tuple[Any, str, Getter]]
-
-
-def _template(statement: Select[Any], viewer: Viewer, above: Sequence[_Piece] = ()) -> Template:
+def _template(statement: Select[Any], viewer: Placeholder) -> Template:
     """The statement as it is sent."""
     sent = statement.with_only_columns(*map(_sent, statement.selected_columns), maintain_column_froms=True)
-    text, parameters = _piece(sent, viewer, above)
-    return Template(text, tuple(get for _, _, get in parameters), tuple(word for _, word, _ in parameters))
-
-
-def _piece(statement: Select[Any], viewer: Viewer, above: Sequence[_Piece]) -> _Piece:
-    """The statement as text, with pieces where it has their place. A value that is used often is sent once."""
-    made = compiled(statement)
-    values, given = made.params, []
-    for name in made.positiontup or ():
-        key, word, get = _source(values[name], viewer)
-        given.append(((key, repr(made.binds[name].type) if name in made.binds else name), word, get))
-    found: dict[Any, tuple[int, tuple[Any, str, Getter]]] = {}
-
-    def number(parameter: tuple[Any, str, Getter]) -> str:
-        return f"${found.setdefault(parameter[0], (len(found) + 1, parameter))[0]}"
-
-    def put(place: "re.Match[str]") -> str:
-        if place[1] is not None:
-            return number(given[int(place[1]) - 1])
-        inner = above[int(place[2])]
-        return _PARAMETER.sub(lambda one: number(inner.parameters[int(one[1]) - 1]), inner.text)
-
-    text = _PLACE.sub(put, str(made))
-    return _Piece(text, [parameter for _, parameter in found.values()])
+    text, parameters = viewer.text_of(sent)
+    return Template(text, tuple(one.get for one in parameters), tuple(one.word for one in parameters))
 
 
 def _sent(column: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -362,92 +293,9 @@ def _sent(column: ColumnElement[Any]) -> ColumnElement[Any]:
     return cast(column, Text) if isinstance(column.type, _AS_TEXT) else column
 
 
-def _source(value: Any, viewer: Viewer) -> tuple[Any, str, Getter]:
-    """Where a parameter's value comes from: a key for equal ones, a word for people, and how to get it.
-
-    Raises:
-        NotCompilable: one of the viewer's people alone, so there is a parameter for each.
-    """
-    if any(value is person for person in viewer.employees):
-        raise NotCompilable("a text that depends on how many people the viewer is")
-    if value is viewer.today:
-        return "today", "the store's day", lambda run: run.viewer.today
-    if _is_people(value, viewer):
-        return "people", "the viewer's employees", lambda run: sorted(run.viewer.employees)
-    if isinstance(value, Slot):
-        return value, f"{value.key}", lambda run: run.value(value)
-    if isinstance(value, Border):
-        return value, f"cursor {value.page} {value.side} {value.key}", lambda run: run.borders[value]
-    if isinstance(value, list):
-        parts = [_source(part, viewer) for part in value]
-        return (
-            tuple(key for key, _, _ in parts),
-            f"[{', '.join(word for _, word, _ in parts)}]",
-            lambda run: [get(run) for _, _, get in parts],
-        )
-    return (type(value), repr(value)), repr(value), lambda _: value
-
-
-# --- the viewer as a placeholder -------------------------------------------------------------------------------------
-
-
-class _Day(date):
-    """A day that is told from every other by being itself."""
-
-
-def is_plain(viewer: Viewer) -> bool:
-    """Nothing but reach, people and day decides what this viewer sees; a plan knows no more."""
-    return viewer == Viewer(viewer.reach, viewer.employees, viewer.today)
-
-
-def _symbolic(viewer: Viewer, *people: UUID) -> Viewer:
-    """A viewer with the same reach whose people and day are placeholders."""
-    return Viewer(dict(viewer.reach), frozenset(people or (UUID(int=1),)), _Day(2000, 1, 1 + len(people)))
-
-
-def _is_people(value: Any, viewer: Viewer) -> bool:
-    people = sorted(viewer.employees)
-    return isinstance(value, list) and len(value) == len(people) and all(map(_same_object, value, people))
-
-
-def _same_object(one: Any, two: Any) -> bool:
-    return one is two
-
-
-_steady: dict[tuple[str, tuple[int | None, ...]], bool] = {}
-
-
-def _require_steady(entity: Entity, viewer: Viewer) -> None:
-    """The entity's row rule uses the viewer's people and day as they are, so that a text made for one serves all.
-
-    Shown by making it for three viewers: whatever differs must be the people or the day themselves.
-
-    Raises:
-        NotCompilable: the rule makes something else of them.
-    """
-    key = entity.name, tuple(viewer.reach.get(grant.permission) for grant in entity.grants)
-    if key not in _steady:
-        _steady[key] = False
-        viewers = [_symbolic(viewer, *(UUID(int=n + 1) for n in range(count))) for count in (1, 2, 3)]
-        made = [_rule(entity, one) for one in viewers]
-        nobody = _rule(entity, Viewer(viewer.reach, frozenset(), viewers[0].today))
-        _steady[key] = made[0] == made[1] == made[2] and made[0][0] == nobody[0]
-    if not _steady[key]:
-        raise NotCompilable(f"the row rule of {entity.name} computes with its viewer")
-
-
-def _rule(entity: Entity, viewer: Viewer) -> tuple[str, list[Any]]:
-    row = entity.table.alias()
-    statement: Select[Any] = select(bindparam(None, 1)).select_from(row).where(visible(entity, viewer, row))
-    made = compiled(statement)
-    values = made.params
-    return str(made), [_source(values[name], viewer)[0] for name in made.positiontup or ()]
-
-
 # --- one row ---------------------------------------------------------------------------------------------------------
 
 _ASKED = Slot("id")
-_existences: dict[tuple[str, tuple[int | None, ...]], Template] = {}
 
 
 def existence(entity: Entity, viewer: Viewer, row_id: UUID) -> Statement:
@@ -458,17 +306,16 @@ def existence(entity: Entity, viewer: Viewer, row_id: UUID) -> Statement:
     """
     if not is_plain(viewer):
         raise NotCompilable("more than reach, people and day decides what this viewer sees")
-    key = entity.name, tuple(viewer.reach.get(grant.permission) for grant in entity.grants)
-    made = _existences.get(key)
-    if made is None:
-        symbolic = _symbolic(viewer)
-        _require_steady(entity, symbolic)
-        row = entity.table.alias()
-        wanted = row.c.id == bindparam(None, _ASKED, type_=row.c.id.type)
-        made = _template(select(row.c.id).where(wanted, visible(entity, symbolic, row)), symbolic)
-        _existences[key] = made
+    made = _existence(entity, reaches(entity, viewer))
     run = Run(viewer, lambda _: row_id)
     return Statement(made.text, [get(run) for get in made.getters])
+
+
+@lru_cache(maxsize=1_000)
+def _existence(entity: Entity, reach: tuple[int | None, ...]) -> Template:
+    viewer, row = Placeholder.of(held_by(entity, reach)), alias_of(entity.table)
+    wanted = row.c.id == bindparam(None, _ASKED, type_=row.c.id.type)
+    return _template(select(row.c.id).where(wanted, visible(entity, viewer, row)), viewer)
 
 
 __all__ = [

@@ -47,6 +47,12 @@ class Viewer:
         """Is the permission held here, in any reach?"""
         return permission in self.reach
 
+    def row_rule(
+        self, entity: "Entity", row: FromClause, made: "Callable[[Entity, Viewer, FromClause], ColumnElement[bool]]"
+    ) -> ColumnElement[bool]:
+        """An entity's row rule for this viewer. One in whose name many statements are made has it as text (`pieces`)."""
+        return made(entity, self, row)
+
 
 #: The rows of `row` that a viewer with this reach (below STORE) may see, as a predicate.
 RowRule = Callable[[Viewer, Reach, FromClause], ColumnElement[bool]]
@@ -193,9 +199,9 @@ class Relation:
     through: Through | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Entity:
-    """One kind of row of a store, with everything a reader must know about it."""
+    """One kind of row of a store, with everything a reader must know about it. Each is only itself."""
 
     name: str
     table: Table

@@ -141,7 +141,7 @@ def level(entities: Entities, viewer: Viewer, shape: Shape) -> Level:
         Invalid: a comparison that the field's kind does not have.
     """
     entity = entities[shape.entity]
-    row = _alias(entity.table, 0)
+    row = alias_of(entity.table)
     asked = [entity.field_by_name[name] for name in sorted(shape.fields)]
     fields = tuple(item.name for item in asked if item.made is None)
     made = tuple(item for item in asked if item.made is not None and entity.shows(item, viewer))
@@ -161,11 +161,11 @@ def level(entities: Entities, viewer: Viewer, shape: Shape) -> Level:
 
 
 @lru_cache(maxsize=1_000)
-def _alias(table: FromClause, depth: int) -> FromClause:
+def alias_of(table: FromClause, depth: int = 0) -> FromClause:
     """A table as it stands in a statement, `depth` filters deep. Made once: an alias copies every column of its table, which is a
     good part of what a statement costs. A statement has one level, so it has each of them once in its scope.
     """
-    found = table.alias()
+    found = table.alias(f"t{depth}")
     _ = found.c  # made here, and not by two threads at once
     return found
 
@@ -250,6 +250,11 @@ def to_many_totals(lv: Level, relation: Relation, values: Values) -> Select[Any]
 
 def visible(entity: Entity, viewer: Viewer, row: FromClause) -> Predicate:
     """The row rule: which rows of the table are the entity's, and of these which exist for the viewer."""
+    return viewer.row_rule(entity, row, rule)
+
+
+def rule(entity: Entity, viewer: Viewer, row: FromClause) -> Predicate:
+    """The row rule, made from the entity's grants."""
     seen = _seen(entity, viewer, row)
     return seen if entity.only is None else and_(entity.only(row), seen)
 
@@ -270,8 +275,8 @@ def _granted(entity: Entity, viewer: Viewer, row: FromClause) -> Predicate:
                 return true()
             rules.append(grant.only(row))
         elif grant.rows is not None:
-            rule = grant.rows(viewer, Reach(reach), row)
-            rules.append(rule if grant.only is None else and_(rule, grant.only(row)))
+            found = grant.rows(viewer, Reach(reach), row)
+            rules.append(found if grant.only is None else and_(found, grant.only(row)))
     return or_(false(), *rules)
 
 
@@ -301,7 +306,7 @@ def condition(
         case Related(name, part):
             relation = entity.relation_by_name[name]
             target = entities[relation.target]
-            far = _alias(target.table, depth + 1)
+            far = alias_of(target.table, depth + 1)
             return exists().where(
                 far.c[relation.remote] == row.c[relation.local],
                 visible(target, viewer, far),

@@ -7,10 +7,11 @@ Always: the same data with the same order of keys (the moments of `asOf` aside),
   order in which they happened, which is that of their places wherever nothing is waited for; GraphQL gives no order among
   fields that are waited for side by side. So its errors are put in the order of their places first.
 - **`data: null`**, because a null rose to the top. GraphQL demands the error that made it rise, and lets an implementation
-  stop everything else. Both tell it last, and it is the same one. What graphql-core tells beside it happened before the
-  fields that it stopped had ended. The answers are equal; or the compiled one tells more: then it tells, in order, all
-  that graphql-core tells and every error of the roots that did not make the null, because it stops nothing. What that is
-  shows an execution in which no null rises (`Whole`).
+  stop everything else. Both tell it last, and it is the same one, or one of the same root: its fields are waited for side by
+  side, and where several of them make the null it is a matter of time which of them fails first. What graphql-core tells
+  beside it happened before the fields that it stopped had ended. The answers are equal; or the compiled one tells more: then
+  it tells, in order, all that graphql-core tells and every error of the roots that did not make the null, because it stops
+  nothing. What that is shows an execution in which no null rises (`Whole`).
 
 A document that was handed over is answered by graphql-core both times, which may tell different errors beside `data: null`.
 """
@@ -119,12 +120,12 @@ def _fuller(first: Sequence[Any], second: Sequence[Any], found: Whole) -> str | 
     """Is the compiled answer, whose data is null, graphql-core's with all errors of other roots?"""
     every = in_order(_errors(found.answer), found.answer["data"])
     nulling = [error for error in every if found.rises(error)]
-    if first[-1] != second[-1] or second[-1] not in nulling:
+    roots = {error["path"][0] for error in nulling}
+    if first[-1] not in nulling or second[-1] not in nulling or first[-1]["path"][0] != second[-1]["path"][0]:
         return "the error that made everything null"
     told = second[:-1]
     if [error for error in every if error in told and error not in nulling] != told:
         return "an error beside the null that did not happen, or their order"
-    roots = {error["path"][0] for error in nulling}
     missing = [error for error in every if error["path"][0] not in roots and error not in told]
     missing += [error for error in first[:-1] if error not in told]
     return f"the error at {missing[0]['path']} is missing" if missing else None

@@ -8,9 +8,12 @@ from graphql import GraphQLObjectType, build_schema
 
 from tests.graphql.compiled.agreeing import Answer, Pair, Whole
 
-SCHEMA = build_schema("type Query { soft: [Row] other: Row hard: Row! } type Row { a: Row b: Row must: String! }")
+SCHEMA = build_schema(
+    "type Query { soft: [Row] other: Row hard: Row! far: Row! } type Row { a: Row b: Row must: String! also: String! }"
+)
 #: What happens when nothing rises: a field of the root that may not be null is, and others that may be.
 DATA: dict[str, Any] = {"other": {"a": None}, "soft": [{"b": None}, {"a": None}], "hard": {"a": None, "must": None}}
+MORE: dict[str, Any] = DATA | {"hard": {"a": None, "must": None, "also": None}, "far": {"must": None}}
 TYPES = {
     ("other",): "Query.other",
     ("other", "a"): "Row.a",
@@ -20,6 +23,9 @@ TYPES = {
     ("hard",): "Query.hard",
     ("hard", "must"): "Row.must",
     ("hard", "a"): "Row.a",
+    ("hard", "also"): "Row.also",
+    ("far",): "Query.far",
+    ("far", "must"): "Row.must",
 }
 
 
@@ -34,6 +40,7 @@ OTHER, FIRST, SECOND, NULLS = (
     error("hard", "must"),
 )
 BESIDE, UNHEARD = error("hard", "a"), error("soft", 0, "a")
+ALSO, FAR = error("hard", "also"), error("far", "must")
 
 
 def found() -> Whole:
@@ -41,6 +48,12 @@ def found() -> Whole:
     fields = {f"{type_.name}.{name}": item.type for type_ in objects for name, item in type_.fields.items()}
     errors = [NULLS, SECOND, BESIDE, OTHER, FIRST]
     return Whole({"data": DATA, "errors": errors}, {path: fields[name] for path, name in TYPES.items()})
+
+
+def found_more() -> Whole:
+    """The same where more fields make everything null: another of the same root, and one of another."""
+    found_ = found()
+    return Whole({"data": MORE, "errors": [*found_.answer["errors"], ALSO, FAR]}, found_.types)
 
 
 def answer(data: Any, *errors: Any) -> Answer:
@@ -103,6 +116,13 @@ def test_beside_a_null_of_everything_all_of_other_roots_are_told(errors: Sequenc
 )
 def test_nothing_else_is_told_beside_a_null_of_everything(errors: Sequence[Any]) -> None:
     assert difference(answer(None, SECOND, NULLS), answer(None, *errors))
+
+
+def test_of_fields_below_one_root_any_may_be_the_first_to_make_everything_null() -> None:
+    one = answer(None, NULLS)
+    assert Pair(one, answer(None, OTHER, FIRST, SECOND, ALSO), False).difference(found_more) is None
+    assert Pair(one, answer(None, OTHER, FIRST, SECOND, FAR), False).difference(found_more)
+    assert Pair(one, answer(None, OTHER, FIRST, SECOND, BESIDE), False).difference(found_more)
 
 
 def test_what_graphql_core_tells_beside_a_null_is_told() -> None:

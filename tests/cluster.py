@@ -31,6 +31,7 @@ class Cluster:
 
     home: Path
     place: embedded.Place
+    durable: bool
 
     @property
     def conninfo(self) -> str:
@@ -45,20 +46,21 @@ class Cluster:
         while self.place.pid_file.exists():
             assert time.monotonic() < end, "the server did not stop"
             time.sleep(0.05)
-        assert embedded.start(self.home, throwaway=True).place.port == self.place.port
+        assert embedded.start(self.home, throwaway=not self.durable).place.port == self.place.port
 
 
 @contextmanager
-def private_cluster() -> Iterator[Cluster]:
-    """A server of a test's own, which it may stop as it likes; removed at the end."""
+def private_cluster(*, durable: bool = False) -> Iterator[Cluster]:
+    """A server of a test's own, which it may stop as it likes; removed at the end. A crash takes what was committed last from one that
+    is not durable, whatever it told its clients."""
     home = Path(tempfile.mkdtemp(prefix="fc-plain-"))
     home.chmod(0o755)  # so that the unprivileged user the server runs as can enter
     try:
-        running = embedded.start(home, throwaway=True)
+        running = embedded.start(home, throwaway=not durable)
         (running.place.data / "pg_hba.conf").write_text(TRUST)
         with psycopg.connect(running.conninfo(), autocommit=True) as connection:
             connection.execute("select pg_reload_conf()")
-        cluster = Cluster(home, running.place)
+        cluster = Cluster(home, running.place, durable)
         _wait_until_trusting(cluster)
         yield cluster
     finally:

@@ -46,7 +46,7 @@ def test_it_shows_the_plan_from_the_key_to_the_times(
         "= variable $name",
         "Cost: round trips 1, statements 4, rows at most 105.",
         "100  customers › vehicles → Vehicle, a page of 20: rows in statement 3",
-        "FROM store.vehicle AS vehicle_1",
+        "FROM store.vehicle AS vehicle_0",
         "Variant: no null in a cursor",
         "customers → Customer, a page of 5: rows in statement 1, total in statement 2",
         "Columns of statement 3, customers › vehicles (Vehicle)",

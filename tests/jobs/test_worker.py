@@ -133,7 +133,7 @@ def test_worker_is_seen_alive_and_runs_the_schedules(queue_db: QueueDatabase) ->
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
 def test_database_restarted_under_load_loses_and_doubles_nothing(mode: str) -> None:
     jobs = 400
-    with private_cluster() as cluster, scratch_database(cluster.conninfo) as database:
+    with private_cluster(durable=True) as cluster, scratch_database(cluster.conninfo) as database:
         with JobQueue(database.control) as queue:
             queue.add([job("slow", args={"number": n, "seconds": 0.05}) for n in range(jobs)])
         with worker(database, lease=2.0) as process:

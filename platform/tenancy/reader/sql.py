@@ -16,6 +16,7 @@ from sqlalchemy import (
     FromClause,
     Select,
     Subquery,
+    Table,
     and_,
     any_,
     bindparam,
@@ -161,11 +162,12 @@ def level(entities: Entities, viewer: Viewer, shape: Shape) -> Level:
 
 
 @lru_cache(maxsize=1_000)
-def alias_of(table: FromClause, depth: int = 0) -> FromClause:
+def alias_of(table: Table, depth: int = 0) -> FromClause:
     """A table as it stands in a statement, `depth` filters deep. Made once: an alias copies every column of its table, which is a
-    good part of what a statement costs. A statement has one level, so it has each of them once in its scope.
+    good part of what a statement costs. A statement has one level, so it has each of them once in its scope. Its name is none that
+    SQLAlchemy makes (`order_1`), as row rules bring such names with them.
     """
-    found = table.alias(f"t{depth}")
+    found = table.alias(f"{table.name}_0{depth or ''}")
     _ = found.c  # made here, and not by two threads at once
     return found
 

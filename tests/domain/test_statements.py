@@ -1,18 +1,20 @@
 """The text of compiled statements, over the product's entities."""
 
 import re
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from uuid import UUID
 
 import pytest
+from sqlalchemy import ColumnElement, FromClause, false, or_
 from sqlalchemy.sql.base import Executable
 
 from forecourt.domain.entities import ENTITIES
 from forecourt.tenancy.fixed import compiled
 from forecourt.tenancy.reader import pieces
-from forecourt.tenancy.reader.compile_sql import Program, Run, Variant, statements
-from forecourt.tenancy.reader.entity import Reach, Viewer
-from forecourt.tenancy.reader.shape import Child, Compare, Operator, Shape, Slot
+from forecourt.tenancy.reader.compile_sql import NotCompilable, Program, Run, Variant, statements
+from forecourt.tenancy.reader.entity import Entities, Grant, Reach, RowRule, Viewer
+from forecourt.tenancy.reader.shape import Child, Compare, Every, Operator, Related, Shape, Slot
 
 NAME = Slot(("variable", ("name",)))
 VIN = Slot(("variable", ("vin",)))
@@ -79,3 +81,33 @@ def test_children_by_the_same_column_share_what_finds_their_parents(texts: list[
     texts.clear()
     Program(ENTITIES, viewer(Reach.STORE), {"customers": shape}, {}).variant({})
     assert len(texts) == 1 + 1 + 2
+
+
+def another_day(viewer: Viewer, _reach: Reach, row: FromClause) -> ColumnElement[bool]:
+    return row.c.created_at < viewer.today - timedelta(days=1)
+
+
+def how_many(viewer: Viewer, _reach: Reach, row: FromClause) -> ColumnElement[bool]:
+    return row.c.name == f"{len(viewer.employees)} people"
+
+
+def one_by_one(viewer: Viewer, _reach: Reach, row: FromClause) -> ColumnElement[bool]:
+    return or_(false(), *(row.c.id == person for person in viewer.employees))
+
+
+def first_of_all(viewer: Viewer, _reach: Reach, row: FromClause) -> ColumnElement[bool]:
+    found: ColumnElement[bool] = row.c.id == min(viewer.employees, default=None)
+    return found
+
+
+@pytest.mark.parametrize("rule", [another_day, how_many, one_by_one, first_of_all])
+@pytest.mark.parametrize("shape", [Shape("Customer"), Shape("Vehicle", where=Related("customer", Every(())))])
+def test_a_row_rule_that_computes_with_its_viewer_is_not_compiled(rule: RowRule, shape: Shape) -> None:
+    """It would be frozen into the plan of everybody with the same reach."""
+    entities = Entities(
+        *(replace(one, grants=(Grant("x", rows=rule),)) if one.name == "Customer" else one for one in ENTITIES)
+    )
+    seen = viewer(Reach.OWN)
+    held = replace(seen, reach={**seen.reach, "x": Reach.OWN})
+    with pytest.raises(NotCompilable, match="row rule of Customer"):
+        Program(entities, held, {"rows": shape}, {}).variant({})

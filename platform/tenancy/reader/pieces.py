@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
+from operator import is_
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -77,9 +78,6 @@ class _Day(date):
 def is_plain(viewer: Viewer) -> bool:
     """Nothing but reach, people and day decides what this viewer sees; a plan knows no more."""
     return viewer == Viewer(viewer.reach, viewer.employees, viewer.today)
-
-
-_NOBODY: frozenset[UUID] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,11 +180,7 @@ def _source(value: Any, viewer: Viewer) -> tuple[Any, str, Getter]:
 
 def _is_people(value: Any, viewer: Viewer) -> bool:
     people = sorted(viewer.employees)
-    return isinstance(value, list) and len(value) == len(people) and all(map(_same_object, value, people))
-
-
-def _same_object(one: Any, two: Any) -> bool:
-    return one is two
+    return isinstance(value, list) and len(value) == len(people) and all(map(is_, value, people))
 
 
 # --- row rules -------------------------------------------------------------------------------------------------------
@@ -206,20 +200,17 @@ def _rule(entity: Entity, reach: tuple[int | None, ...], row: FromClause) -> Pie
 def _is_steady(entity: Entity, reach: tuple[int | None, ...]) -> bool:
     """The row rule uses the viewer's people and day as they are, so that a text made for one serves all.
 
-    Shown by making it for three viewers: whatever differs must be the people or the day themselves.
+    Shown by making it for viewers who are one, two and three people: whatever differs must be the people or the day themselves. And
+    for somebody who is nobody, for whom the text has to be the same.
     """
     row = entity.table.alias()
-    viewers = [_viewer(entity, reach, people) for people in (1, 2, 3)]
+    viewers = [_viewer(entity, reach, people) for people in range(len(_SYMBOLS))]
     try:
-        made = [_known(_alone(rule(entity, one, row), one, row)) for one in viewers]
-        nobody = Viewer(viewers[0].reach, _NOBODY, viewers[0].today)
-        return made[0] == made[1] == made[2] and made[0][0] == _alone(rule(entity, nobody, row), nobody, row).text
+        made = [_alone(rule(entity, one, row), one, row) for one in viewers]
     except NotCompilable:
         return False
-
-
-def _known(piece: Piece) -> tuple[str, list[Any]]:
-    return piece.text, [parameter.key for parameter in piece.parameters]
+    nobody, *some = [(piece.text, [parameter.key for parameter in piece.parameters]) for piece in made]
+    return some[0] == some[1] == some[2] and nobody[0] == some[0][0]
 
 
 def _viewer(entity: Entity, reach: tuple[int | None, ...], people: int) -> Viewer:

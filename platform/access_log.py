@@ -51,10 +51,16 @@ class AccessLog:
         )
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write what waits. Where it cannot be written, the handler says so as for any other line: no request fails for its log."""
         lines, self._lines, self._due_in = self._lines, [], None
-        if self.handler is not None:
+        if self.handler is None or not lines:
+            return
+        try:
             self.handler.stream.write("".join(lines))
+        except Exception:
+            self.handler.handleError(
+                logging.makeLogRecord({"name": _ACCESS_LOGGER.name, "msg": f"{len(lines)} requests"})
+            )
 
 
 _ACCESS_LOGGER = logging.getLogger("forecourt.access")

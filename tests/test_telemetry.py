@@ -266,6 +266,21 @@ async def test_a_line_is_written_without_being_asked_for(stream: io.StringIO) ->
 
 
 @pytest.mark.anyio
+async def test_no_request_fails_for_a_log_that_cannot_be_written(
+    stream: io.StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
+    harness = Harness()
+    transport = httpx2.ASGITransport(harness.app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+        assert (await client.get("/s/public/x")).status_code == 200
+    stream.close()
+    ACCESS.flush()
+    assert "I/O operation on closed file" in capsys.readouterr().err
+    ACCESS.flush()  # nothing waits any more
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.anyio
 async def test_a_request_is_known_by_its_route_and_never_by_its_path(stream: io.StringIO) -> None:
     harness = Harness()
     answer = await harness.get(f"/s/public/{TOKEN}?phone=13800138000", **{"user-agent": "Zhang's phone"})

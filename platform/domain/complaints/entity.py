@@ -60,10 +60,9 @@ STATUS = Words(
 
 
 def _within(viewer: Viewer, reach: Reach, row: FromClause) -> ColumnElement[bool]:
-    accused = select(ComplaintAccused.complaint_id).where(
-        among(viewer, reach, ComplaintAccused.__table__.c.employee_id)
-    )
-    return or_(row.c.id.in_(accused), transaction_about(viewer, reach, row))
+    accused = ComplaintAccused.__table__
+    within = select(accused.c.complaint_id).where(among(viewer, reach, accused.c.employee_id))
+    return or_(row.c.id.in_(within), transaction_about(viewer, reach, row))
 
 
 COMPLAINT = entity(

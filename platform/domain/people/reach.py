@@ -23,19 +23,21 @@ def among(viewer: Viewer, reach: Reach, person: ColumnElement[UUID]) -> Predicat
     own = person == _own(viewer)
     if reach is Reach.OWN:
         return own
-    led = select(Position.employee_id).where(Position.supervisor_id == _own(viewer), _today(viewer, Position.__table__))
+    # Tables, not their classes: a statement over these compiles in much less time.
+    position, team = Position.__table__, Team.__table__
+    led = select(position.c.employee_id).where(position.c.supervisor_id == _own(viewer), _today(viewer, position))
     if reach is Reach.TEAM:
         return or_(own, person.in_(led))
-    mine, my_team = Position.__table__.alias(), Team.__table__.alias()
+    mine, my_team = position.alias(), team.alias()
     departments = (
         select(my_team.c.department)
         .join_from(mine, my_team, mine.c.team_id == my_team.c.id)
         .where(mine.c.employee_id == _own(viewer), _today(viewer, mine))
     )
     colleagues = (
-        select(Position.employee_id)
-        .join(Team, Position.team_id == Team.id)
-        .where(Team.department.in_(departments), _today(viewer, Position.__table__))
+        select(position.c.employee_id)
+        .join_from(position, team, position.c.team_id == team.c.id)
+        .where(team.c.department.in_(departments), _today(viewer, position))
     )
     return or_(own, person.in_(led), person.in_(colleagues))
 

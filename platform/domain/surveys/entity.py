@@ -1,6 +1,8 @@
 """What can be read of surveys in a store: invitations, responses, answers. Tokens and contact hashes can never be read."""
 
-from sqlalchemy import ColumnElement, FromClause, select
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, FromClause, Select, select
 
 from ...tenancy.reader.common import recorded
 from ...tenancy.reader.entity import Grant, Kind, Reach, Viewer, Words, batched, entity, many, one, value
@@ -60,17 +62,19 @@ INTEGRITY = Words(
 )
 
 
-def _invitations(viewer: Viewer, reach: Reach) -> ColumnElement[bool]:
-    return transaction_about(viewer, reach, Invitation.__table__)
+def _invitations(viewer: Viewer, reach: Reach) -> Select[UUID]:
+    invitation = Invitation.__table__
+    return select(invitation.c.id).where(transaction_about(viewer, reach, invitation))
 
 
 def _of_invitation(viewer: Viewer, reach: Reach, row: FromClause) -> ColumnElement[bool]:
-    return row.c.invitation_id.in_(select(Invitation.id).where(_invitations(viewer, reach)))
+    return row.c.invitation_id.in_(_invitations(viewer, reach))
 
 
 def _of_response(viewer: Viewer, reach: Reach, row: FromClause) -> ColumnElement[bool]:
-    within = select(Invitation.id).where(_invitations(viewer, reach))
-    return row.c.response_id.in_(select(Response.id).where(Response.invitation_id.in_(within)))
+    response = Response.__table__
+    within = select(response.c.id).where(response.c.invitation_id.in_(_invitations(viewer, reach)))
+    return row.c.response_id.in_(within)
 
 
 INVITATION = entity(

@@ -42,10 +42,11 @@ _INTRODUCTION: Final = """\
 This page is made from `platform/auth/roles.py`, `masks.py` and `access.csv`; a test fails when it is out of date.
 
 A permission is `area:thing:verb`. A role holds it within a scope: **own** rows, those of the **team** led, of the
-**department**, of the whole **store**, of a **region**'s stores, or of the **group**. A membership of a store gives its role
-there only; one of a region, in the stores whose region it is; one of neither is of the group (HQ). What is held for the group
-or a region reaches into its stores; what is held per store needs a membership of that store. A row that somebody may not see
-does not exist for them. Survey respondents have no role: a token opens their one invitation.
+**department** (one's own and those of the people one leads), of the whole **store**, of a **region**'s stores, or of the
+**group**. A membership of a store gives its role there only; one of a region, in the stores whose region it is; one of neither
+is of the group (HQ). What is held for the group or a region reaches into its stores; what is held per store needs a membership
+of that store. A row that somebody may not see does not exist for them. Survey respondents have no role: a token opens their
+one invitation.
 """
 
 _FOR_A_WHILE: Final = f"""\

@@ -4,7 +4,7 @@ A permission is ``area:thing:verb``. A role holds it with a scope:
 
     OWN         rows about the person (own deliveries, own card)
     TEAM        rows about people whom the person leads, and own rows
-    DEPARTMENT  rows of the person's department
+    DEPARTMENT  rows of the departments in which the person, or somebody whom the person leads, has a position
     STORE       every row of the store
     REGION      the same in every store of a region (aggregates, not persons)
     GROUP       the group's control rows, and the same thing in every store of the group (aggregates, not persons)

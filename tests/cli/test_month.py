@@ -136,6 +136,25 @@ def test_what_cannot_be_done_says_why_and_fails(
     assert done.stdout == ""
 
 
+#: The orders of HX01 but those of E011, who has left.
+EXPECTED_SALES = 126
+
+
+def _sales_seen_by_their_manager(shell: Shell, port: int) -> int:
+    """The orders that the sales manager finds, who is in the management's team and leads the supervisors of both sales teams."""
+    person = ("sales.one", "--group", "HARMONY", "--role", "SALES_MANAGER", "--store", "HX01", "--employee", "E002")
+    shell.run("user", "add", *person)
+    token = shell.run("token", "--user", "sales.one").stdout.strip()
+    answer = httpx2.post(
+        f"http://127.0.0.1:{port}/graphql",
+        headers={"authorization": f"Bearer {token}"},
+        json={"query": '{ store(code: "HX01") { salesOrders { totalCount } } }'},
+        trust_env=False,
+    )
+    found: int = answer.json()["data"]["store"]["salesOrders"]["totalCount"]
+    return found
+
+
 def test_up_serves_and_ends_when_its_process_group_is_told(shell: Shell, closed: dict[str, Any]) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -151,6 +170,7 @@ def test_up_serves_and_ends_when_its_process_group_is_told(shell: Shell, closed:
                     break
             except httpx2.HTTPError:
                 time.sleep(0.2)
+        assert _sales_seen_by_their_manager(shell, port) == EXPECTED_SALES
         os.killpg(process.pid, signal.SIGTERM)
         assert process.wait(40) == 0
         with pytest.raises(httpx2.ConnectError):

@@ -86,10 +86,11 @@ class Desk:
         return self._number
 
     async def staff(self) -> None:
-        """A sales team and a service team: consultant, second, supervisor, manager, advisor, agent."""
+        """A sales team: consultant, second, supervisor, advisor, agent; and the management's, in which the manager is."""
         async with self.work() as work:
             team = Team(id=new_id(), team_code="S1", team_name="销售一组", department="SALES")
-            work.session.add(team)
+            management = Team(id=new_id(), team_code="MG", team_name="管理层", department="MANAGEMENT")
+            work.session.add_all((team, management))
             await work.session.flush()
             roles = {
                 "consultant": "SALES_CONSULTANT",
@@ -120,7 +121,7 @@ class Desk:
                         id=new_id(),
                         employee_id=self.people[name],
                         role=role,
-                        team_id=team.id,
+                        team_id=management.id if name == "manager" else team.id,
                         supervisor_id=self.people[leader] if leader else None,
                         valid_from=date(2020, 1, 1),
                     )

@@ -315,7 +315,7 @@ async def _sees_subject(work: Work, judged: Judged) -> bool:
 
 
 async def _reaches(work: Work, people: Iterable[UUID | None], scope: Scope) -> bool:
-    """Does a scope reach rows about one of these people: oneself, people one leads today, the department, the store?"""
+    """Does a scope reach rows about one of these people: oneself, people one leads today, one's departments, the store?"""
     wanted = {person for person in people if person is not None}
     mine = work.actor.employees_at(work.store.id)
     if scope >= Scope.STORE or wanted & mine:
@@ -329,7 +329,8 @@ async def _reaches(work: Work, people: Iterable[UUID | None], scope: Scope) -> b
         theirs = theirs.where(Position.supervisor_id.in_(sorted(mine)))
     else:
         departments = select(Team.department).join(Position, Position.team_id == Team.id)
-        own = departments.where(Position.employee_id.in_(sorted(mine)), current)
+        here = or_(Position.employee_id.in_(sorted(mine)), Position.supervisor_id.in_(sorted(mine)))
+        own = departments.where(here, current)
         theirs = theirs.join(Team, Team.id == Position.team_id).where(Team.department.in_(own))
     return (await work.session.scalars(theirs.limit(1))).first() is not None
 

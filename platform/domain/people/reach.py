@@ -1,4 +1,7 @@
-"""Which rows a person's reach covers: own rows, those of the people they lead today, those of their department today.
+"""Which rows a person's reach covers: own rows, those of the people they lead today, those of their departments today.
+
+A person's departments are those of the teams in which they or people whom they lead have a position: a sales manager is often in the
+management's team and leads the supervisors of the sales department.
 
 Row rules of every feature are made from these. People and their positions are looked up inside the same statement, so the
 rule and the rows belong to one snapshot. Tables of higher features are named by their table name, as foreign keys do.
@@ -16,7 +19,7 @@ Predicate = ColumnElement[bool]
 
 
 def among(viewer: Viewer, reach: Reach, person: ColumnElement[UUID]) -> Predicate:
-    """`person` is the viewer, or with a wider reach one of the people they lead or of their department, today.
+    """`person` is the viewer, or with a wider reach one of the people they lead or of their departments, today.
 
     Whoever has no position today (left, not started) belongs to no team and no department.
     """
@@ -32,7 +35,7 @@ def among(viewer: Viewer, reach: Reach, person: ColumnElement[UUID]) -> Predicat
     departments = (
         select(my_team.c.department)
         .join_from(mine, my_team, mine.c.team_id == my_team.c.id)
-        .where(mine.c.employee_id == _own(viewer), _today(viewer, mine))
+        .where(or_(mine.c.employee_id == _own(viewer), mine.c.supervisor_id == _own(viewer)), _today(viewer, mine))
     )
     colleagues = (
         select(position.c.employee_id)

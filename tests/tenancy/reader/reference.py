@@ -65,7 +65,11 @@ class Naive:
             found |= {row["employee_id"] for row in now if row["supervisor_id"] in self.viewer.employees}
         if reach >= Reach.DEPARTMENT:
             department = {row["id"]: row["department"] for row in self.store.rows["team"]}
-            mine = {department[row["team_id"]] for row in now if row["employee_id"] in self.viewer.employees}
+            mine = {
+                department[row["team_id"]]
+                for row in now
+                if {row["employee_id"], row["supervisor_id"]} & self.viewer.employees
+            }
             found |= {row["employee_id"] for row in now if department[row["team_id"]] in mine}
         return found
 

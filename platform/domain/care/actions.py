@@ -11,9 +11,11 @@ from sqlalchemy.dialects.postgresql import insert
 from ...auth.roles import Scope
 from ...errors import Forbidden, Invalid, NotFound, Refused, WrongState
 from ...tenancy.ids import new_id
+from ...tenancy.reader.entity import Reach, Viewer
 from .. import events
 from ..configuration import resolved_settings
-from ..people.model import Employee, Position, Team
+from ..people.model import Employee, Position
+from ..people.reach import among
 from ..rows import require_seen, require_version
 from ..sales.model import SalesOrder
 from ..wording import wording
@@ -315,24 +317,15 @@ async def _sees_subject(work: Work, judged: Judged) -> bool:
 
 
 async def _reaches(work: Work, people: Iterable[UUID | None], scope: Scope) -> bool:
-    """Does a scope reach rows about one of these people: oneself, people one leads today, one's departments, the store?"""
-    wanted = {person for person in people if person is not None}
-    mine = work.actor.employees_at(work.store.id)
-    if scope >= Scope.STORE or wanted & mine:
+    """Does a scope reach rows about one of these people? By the rule that decides which rows are seen."""
+    if scope >= Scope.STORE:
         return True
-    if scope is Scope.OWN or not wanted or not mine:
-        return False
     day = work.now.astimezone(_zone(work)).date()
-    current = (Position.valid_from <= day) & or_(Position.valid_to.is_(None), Position.valid_to > day)
-    theirs = select(Position.id).where(Position.employee_id.in_(sorted(wanted)), current)
-    if scope is Scope.TEAM:
-        theirs = theirs.where(Position.supervisor_id.in_(sorted(mine)))
-    else:
-        departments = select(Team.department).join(Position, Position.team_id == Team.id)
-        here = or_(Position.employee_id.in_(sorted(mine)), Position.supervisor_id.in_(sorted(mine)))
-        own = departments.where(here, current)
-        theirs = theirs.join(Team, Team.id == Position.team_id).where(Team.department.in_(own))
-    return (await work.session.scalars(theirs.limit(1))).first() is not None
+    viewer = Viewer({}, work.actor.employees_at(work.store.id), day)
+    person = Employee.__table__.c.id
+    wanted = sorted(one for one in people if one is not None)
+    found = select(person).where(person.in_(wanted), among(viewer, Reach(scope), person)).limit(1)
+    return (await work.session.scalars(found)).first() is not None
 
 
 def _check_call(kind: str, result: str | None, duration_s: int | None, connected: bool) -> None:

@@ -31,6 +31,9 @@ _RARE = 60
 WELL = 20
 #: How often the goals of a document are words and fields of inputs.
 _WITHIN = 0.3
+#: The end of a page of stores, and how often it is a goal.
+_STORES = "Group.stores(first)"
+_OFTEN = 0.08
 #: Types behind an interface that one document asks for, at most.
 _BEHIND = 8
 
@@ -84,12 +87,16 @@ class Maker:
     # -- goals
 
     def goals(self) -> list[str]:
-        """Labels among those covered least, in any order: mostly of what the promise names, now and then what is inside arguments."""
+        """Labels among those covered least, in any order: mostly of what the promise names, now and then what is inside arguments.
+
+        Now and then the page of stores as well, which is no list of rows: no other list shows that it ends where it should.
+        """
         within = self.covered() or self.chance.random() < _WITHIN
         pool = self.further if within else self.required
         rare = nsmallest(_RARE, pool, key=lambda label: (self.counts[label], self.chance.random()))
         self.chance.shuffle(rare)
-        return rare
+        edge = [_STORES] if self.inventory.root == "Query" and self.chance.random() < _OFTEN else []
+        return [*edge, *rare]
 
     def covered(self) -> bool:
         """Was everything that the promise names covered `WELL` times? Then all goals are inside arguments."""

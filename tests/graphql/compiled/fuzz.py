@@ -5,6 +5,7 @@ import json
 import logging
 import random
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -92,6 +93,19 @@ def validated_once(every: int = 4) -> Iterator[None]:
 
 
 @contextmanager
+def _cancelled_unsaid() -> Iterator[None]:
+    """Where an error makes its parent null, graphql-core 3.3 cancels what is under way below; what has not begun is never awaited.
+
+    Random documents meet that now and then; everywhere else the warning fails a test.
+    """
+    with warnings.catch_warnings():
+        unawaited = r"coroutine '(GraphQLCoreConverter|Executor)\..*' was never awaited"
+        warnings.filterwarnings("ignore", unawaited, RuntimeWarning)
+        yield
+        gc.collect()  # what is left of them is said here
+
+
+@contextmanager
 def _garbage_kept() -> Iterator[None]:
     """Collect seldom: plans and schemas are many objects that stay, and looking through them takes a third of the time."""
     before = gc.get_threshold()
@@ -132,7 +146,7 @@ class Fuzz:
         """Run comparisons until there were so many and all is `covered`, or too many, or so many differences."""
         report, engine = self.report, self.both.schema.compiled
         before, began, start = Counter(engine.handed_over), engine.compiled, time.monotonic()
-        with _garbage_kept():
+        with _cancelled_unsaid(), _garbage_kept():
             while len(report.different) < most_different and report.documents < documents * _TOO_MANY:
                 if report.documents >= documents and covered():
                     break

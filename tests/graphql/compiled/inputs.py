@@ -199,11 +199,9 @@ class Inputs:
     def _scalar(self, kind: str, place: Place) -> Any:
         chance = self.chance
         if place.name in ("first", "last"):
-            return (
-                chance.choice((0, 1, 1, 2, 2, 3, 5, 8, 100))
-                if chance.random() < 0.99
-                else chance.choice((-1, 101, 501))
-            )
+            # Nobody sees more than two stores, so a page of three is all of them.
+            sizes = (0, 1, 1, 1, 2, 3) if place.owner == "Group.stores" else (0, 1, 1, 2, 2, 3, 5, 8, 100)
+            return chance.choice(sizes) if chance.random() < 0.99 else chance.choice((-1, 101, 501))
         if place.pool is not None and place.pool[0] == "cursors":
             return chance.choice(self.known.cursors[place.pool[1]] or ["bad"])
         if place.name == "isNull" or kind == "Boolean":

@@ -60,7 +60,7 @@ class Known:
                 continue
             if isinstance(value, dict | list) and below.fields:
                 self._walk(below, value, below.cursors or cursors, seen)
-            elif name in ("cursor", "startCursor", "endCursor") and cursors is not None:
+            elif name in ("cursor", "startCursor", "endCursor", "latestCursor") and cursors is not None:
                 _keep(self.cursors[cursors], value)
             else:
                 for one in value if isinstance(value, list) else [value]:
